@@ -1,0 +1,1 @@
+"""What theory promises: stencils, constants, schedules, hard instances."""

@@ -1,0 +1,1 @@
+"""Show it: tables, figures, the HTML report and the command line."""

@@ -1,0 +1,1 @@
+"""What is solved: bilevel instances, noise models and the metered stochastic oracle."""

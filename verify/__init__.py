@@ -1,0 +1,1 @@
+"""Does it hold: claims with derived verdicts, and measured rates."""

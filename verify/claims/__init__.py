@@ -1,0 +1,1 @@
+"""The ledger of claims, one module per paper section."""
