@@ -16,13 +16,11 @@ Array = Any
 def namespace(*arrays: Array) -> Any:
     """The array-API namespace shared by the array arguments (NumPy when none of them is an array)."""
     found = [a for a in arrays if array_api_compat.is_array_api_obj(a)]
-    return (
-        array_api_compat.array_namespace(*found) if found else array_api_compat.array_namespace(np.empty(0))
-    )
+    return array_api_compat.array_namespace(*found) if found else array_api_compat.array_namespace(np.empty(0))
 
 
 def as_vectors(name: str, value: Array, dim: int) -> Array:
-    """``value`` as an array of shape (..., dim), floating, finite shape checked; lists become NumPy arrays."""
+    """``value`` as a floating array of shape (..., dim), the shape checked; lists become NumPy arrays."""
     if not array_api_compat.is_array_api_obj(value):
         try:
             value = np.asarray(value, dtype=float)

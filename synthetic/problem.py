@@ -2,8 +2,8 @@
 
     min_x phi(x) = f(x, y*(x)),   y*(x) = argmin_y g(x, y),   g mu-strongly convex in y
 
-(paper 000, Eq. (1)). All array arguments carry leading batch dimensions: x has shape (..., dim_x), y (..., dim_y),
-and the result has the kind (NumPy or any array-API library), device and dtype of the input.
+(paper 000, Eq. (1)). All array arguments carry leading batch dimensions: x has shape (..., dim_x) and y
+(..., dim_y); the result has the kind (NumPy or any array-API library), device and dtype of the input.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from synthetic.exact import ExactForm
 
 How = Literal["exact", "enclosed", "sampled"]
-"""exact: a closed formula; enclosed: a proved upper (for mu: lower) bound; sampled: a maximum over samples."""
+"""exact: a closed formula; enclosed: a proved upper (mu: lower) bound; sampled: a maximum over samples."""
 
 
 @dataclass(frozen=True)
