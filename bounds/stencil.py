@@ -24,7 +24,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
+from itertools import islice
 from math import factorial, prod
+from numbers import Rational
 from typing import Any
 
 from bounds.peano import KernelAnalysis, PiecewisePolynomial, analyse, kernel
@@ -182,11 +184,11 @@ def positive_order(p: Any, argument: str = "p") -> int:
 
 def _fractions(argument: str, values: Any) -> tuple[Fraction, ...]:
     try:
-        listed = list(values)
-        if any(isinstance(v, bool | float) for v in listed):
+        listed = list(islice(values, MAX_ORDER + 2))  # one too many is enough to refuse an endless iterable
+        if any(isinstance(v, bool) or not isinstance(v, Rational) for v in listed):
             raise TypeError
         return tuple(Fraction(v) for v in listed)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError):
         raise InputError(argument, values, "pass exact numbers (int or fractions.Fraction)") from None
 
 
