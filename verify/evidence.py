@@ -188,7 +188,8 @@ def _nonzero_point(residuals: Sequence[sp.Expr], domain: Mapping[str, Callable[.
 class Instances:
     """A statement evaluated on instances; ``arithmetic`` decides the kind of evidence.
 
-    A refutation needs ``second``, another arithmetic in which the same instance breaks the statement too. Instances that miss an assumption are an error of the claim, not evidence: they raise InputError.
+    A refutation needs ``second``, another arithmetic in which the same instance breaks the statement too.
+    Instances that miss an assumption are an error of the claim, not evidence: they raise InputError.
     """
 
     name: str
