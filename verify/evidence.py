@@ -44,6 +44,7 @@ class Sides:
 
     ``tolerance``: relative slack for floating arithmetic only (round-off, or the stated tolerance of a measurement).
     ``steps``: named intermediate values, shown by a replay.
+    ``within``: the right side is the tolerance of a measurement, not a bound, so their ratio says nothing on tightness.
     """
 
     lhs: Any
@@ -52,6 +53,7 @@ class Sides:
     assumptions: Mapping[str, bool] = field(default_factory=dict)
     tolerance: float = 0.0
     steps: Mapping[str, Any] = field(default_factory=dict)
+    within: bool = False
 
     @property
     def admissible(self) -> bool:
@@ -76,7 +78,7 @@ class Sides:
     @property
     def ratio(self) -> float | None:
         """small side / large side: at most 1 when an inequality holds, its tightness."""
-        if self.relation == "==":
+        if self.relation == "==" or self.within:
             return None
         small, large = (self.lhs, self.rhs) if self.relation == "<=" else (self.rhs, self.lhs)
         try:
