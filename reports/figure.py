@@ -131,6 +131,9 @@ class Plot:
         with house():
             self.figure = Figure(figsize=size or default, layout="constrained")
             FigureCanvasAgg(self.figure)
+            engine = self.figure.get_layout_engine()
+            if engine is not None:
+                engine.set(wspace=0.06)  # type: ignore[call-arg]
             axes = self.figure.subplots(1, count, squeeze=False, sharey=share_y)[0]
             self.panels = tuple(Panel(ax, title, scale) for ax, title in zip(axes, titles))
         self._spec: FigureSpec | None = None

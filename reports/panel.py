@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
@@ -25,12 +26,14 @@ SCALES = {
     "semilogx": ("log", "linear"),
     "linear": ("linear", "linear"),
 }
+# The headline's orders first, so that they have colours of their own.
+_ORDERS = {p: number for number, p in enumerate((1, 2, 3, 4, 6, 8, 5, 7, 9, 10))}
 HALO = withStroke(linewidth=2.4, foreground="white")
 
 
 @dataclass
 class _Guide:
-    slope: float
+    below: bool
     ends: tuple[tuple[float, float], tuple[float, float]]
     label: str
 
@@ -96,9 +99,11 @@ class Panel:
             raise InputError("low", low, "give both low and high, or neither")
         number = len(self._curves) if style is None else style
         colour, sign = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        # Where the colours begin again the line is broken too.
+        stroke: Any = "-" if number < len(COLOURS) else (0, (5, 1.5, 1, 1.5))
         look: dict[str, Any] = {
             "color": colour,
-            "linestyle": ("--" if dashed else "-") if line else "none",
+            "linestyle": ("--" if dashed else stroke) if line else "none",
             "marker": sign if marker else "none",
             "markersize": 4.6,
             "markeredgewidth": 0.9,
@@ -148,11 +153,11 @@ class Panel:
         else:
             raise InputError("near", near, "name a series already drawn, or give both through and span")
         points = [(x, float(anchor[1] * shift * (x / anchor[0]) ** slope)) for x in ends]
-        words = label if label is not None else f"slope {slope:.4g}"
+        words = label if label is not None else f"slope {slope:.4g}".replace("-", "−")
         self.axes.plot(*zip(*points), color="#555555", linestyle=(0, (5, 2.5)), linewidth=0.9, zorder=1.5)
         for x, y in points:
             self.record(words, "guide", float(x), y)
-        self._guides.append(_Guide(slope, (points[0], points[1]), words))
+        self._guides.append(_Guide(shift < 1, (points[0], points[1]), words))
 
     def shade(self, low: float, high: float, word: str) -> None:
         """Shade a range of x; ``word`` (``support``, ``challenge``, ``excluded``) is written above the panel."""
@@ -202,47 +207,66 @@ class Panel:
             self._guide_label(guide)
 
     def _guide_label(self, guide: _Guide) -> None:
-        """The words on the line itself, turned with it, a third of the visible way along, above it."""
+        """The words along the line, a third of the way, on the side away from the series that it was put near."""
         (x0, y0), (x1, y1) = self.axes.transData.transform(np.array(guide.ends))
         angle = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
         angle = (angle + 90) % 180 - 90  # never upside down
-        along = 0.3
         log_ends = np.log(np.array(guide.ends))
-        at = np.exp(log_ends[0] * (1 - along) + log_ends[1] * along)
-        look: dict[str, Any] = {"fontsize": 8, "color": "#333333", "rotation": angle, "rotation_mode": "anchor"}
+        x, y = np.exp(0.7 * log_ends[0] + 0.3 * log_ends[1])
         text = self.axes.annotate(
-            guide.label, at, xytext=_normal(angle, 2.5), textcoords="offset points", ha="center", va="bottom", **look
+            guide.label,
+            (float(x), float(y)),
+            xytext=_normal(angle, -2.5 if guide.below else 2.5),
+            textcoords="offset points",
+            ha="center",
+            va="top" if guide.below else "bottom",
+            fontsize=8,
+            color="#333333",
+            rotation=angle,
+            rotation_mode="anchor",
         )
         text.set_path_effects([HALO])
         text.set_in_layout(False)
 
     def _direct_labels(self) -> None:
-        """Names beside the last points, moved apart vertically where they would touch."""
+        """Names to the right of the axes at the height of the last points, moved apart where they would touch."""
         figure = self.axes.get_figure(root=True)
         assert figure is not None
         figure.draw_without_rendering()
         if not self._ends:
             return
-        gap = 10.5 * figure.dpi / 72  # a line of text in pixels
-        pixels = self.axes.transData.transform([(end.x, end.y) for end in self._ends])[:, 1]
-        right = self.axes.bbox.x1
-        placed = _spread(pixels, gap)
-        for end, wanted, got in zip(self._ends, pixels, placed):
-            offset = (got - wanted) * 72 / figure.dpi
-            start = self.axes.transData.transform((end.x, end.y))[0]
-            shift = max(6.0, (right - start) * 72 / figure.dpi + 6.0)
+        points = self.axes.transData.transform([(end.x, end.y) for end in self._ends])
+        places = self.axes.transAxes.inverted().transform(points)
+        line_height = 10.5 * figure.dpi / 72 / self.axes.bbox.height  # of text, in fractions of the axes
+        for end, (across, wanted), got in zip(self._ends, places, _spread(places[:, 1], line_height)):
             arrow = {"arrowstyle": "-", "color": end.colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
-            text = self.axes.annotate(
-                end.name, (end.x, end.y), xytext=(shift, offset), textcoords="offset points", va="center",
-                fontsize=8.5, color=end.colour, annotation_clip=False,
-                arrowprops=arrow if abs(offset) > 3 or shift > 10 else None,
-            )  # fmt: skip
-            text.set_in_layout(True)
+            near = abs(got - wanted) < 0.3 * line_height and across > 0.95
+            self.axes.annotate(
+                end.name,
+                (end.x, end.y),
+                xytext=(1.02, float(got)),
+                textcoords=self.axes.transAxes,
+                va="center",
+                fontsize=8.5,
+                color=_darker(end.colour),
+                annotation_clip=False,
+                arrowprops=None if near else arrow,
+            )
+
+
+def style_of_order(p: int) -> int:
+    """The ``style`` that stands for order ``p`` in every figure of the report."""
+    return _ORDERS.get(p, p)
 
 
 def integer_ticks(panel: Panel) -> None:
     """Whole numbers only on the x axis (for an axis that counts, such as p)."""
     panel.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _darker(colour: str) -> tuple[float, ...]:
+    """The colour dark enough to read as text on white."""
+    return tuple(0.62 * part for part in to_rgb(colour))
 
 
 def _normal(angle: float, points: float) -> tuple[float, float]:
