@@ -1,0 +1,83 @@
+"""What the built-in kernels and problem families may be told; ``declare_kernel`` and ``declare_family`` add more."""
+
+from __future__ import annotations
+
+from synthetic.errors import InputError
+from verify.options import Option, Schema
+
+_factor = Option("real", 1, above=0)
+
+SCHEDULE: dict[str, Option] = {
+    "schedule": Option(
+        "word",
+        "theorem",
+        ("theorem", "tuned", "power", "annealed", "constant"),
+        doc="theorem: nu, S, K, eta from eps; power: nu = eps^nu_exponent; tuned: fewest calls reaching eps",
+    ),
+    "target": Option("word", "eps/4", ("eps/4", "eps/32"), doc="share of eps given to bias and noise"),
+    "nu_exponent": Option("rational", 0, low=0, doc="q of nu = eps^q in the power schedule"),
+    "nu_cap": Option("real", 0, low=0, doc="largest nu (0: 1/(2 kappa), as the theorem wants it)"),
+    "nu_factor": _factor,
+    "S_factor": _factor,
+    "K_factor": _factor,
+    "eta_x_factor": _factor,
+    "eta_y_factor": _factor,
+    "sharing": Option(
+        "word", "independent", ("independent", "outer", "everywhere"), doc="samples shared across the nodes j"
+    ),
+    "inner": Option("word", "fresh", ("fresh", "frozen"), doc="inner samples redrawn each outer step or not"),
+    "noise": Option("word", "gaussian", ("gaussian", "rademacher", "uniform", "multiplicative")),
+    "sigma_f": Option("real", 1, low=0),
+    "sigma_g": Option("real", 1, low=0),
+    "normalise": Option("bool", True),
+    "sustained": Option("real", "1.25", low=1, doc="a hit at t counts if it lasts over [t, sustained t]"),
+    "T_cap": Option("real", 8, above=0, doc="a run is censored after T_cap times the schedule's T"),
+}
+
+DIAGONAL: dict[str, Option] = {
+    "d": Option("int", 5, low=1),
+    "a": Option("real", 1, above=0, doc="A_g = a I"),
+    "h": Option("real", 1, doc="A_f = h I"),
+    "c0": Option("real", 1, doc="c(x) = c0 + gamma x"),
+    "gamma": Option("real", 1000),
+    "Delta": Option("real", 1, above=0),
+    "L": Option("real", 1, above=0),
+    "coupled": Option("bool", False, doc="B = I instead of B = 0"),
+}
+
+KERNELS: dict[str, Schema] = {name: Schema(name, SCHEDULE) for name in ("jump", "literal", "moments")}
+FAMILIES: dict[str, Schema] = {
+    "ramp": Schema("ramp", DIAGONAL),
+    "quadratic": Schema("quadratic", {**DIAGONAL, "curvature": Option("real", 1, above=0)}),
+    "cubic": Schema("cubic", {**DIAGONAL, "third": Option("real", 1, doc="third derivative of g in y")}),
+    "user": Schema(
+        "user",
+        {
+            "file": Option("text", doc="path of a Python file, which is executed"),
+            "attribute": Option("text", doc="name of the instance in that file"),
+            "sha256": Option("text", doc="hash of the file, so that an edited file is another experiment"),
+        },
+    ),
+}
+
+
+def declare_kernel(schema: Schema) -> None:
+    """Make a kernel's options known; the same declaration twice is fine, another one for the name is not."""
+    _declare("kernel", KERNELS, schema)
+
+
+def declare_family(schema: Schema) -> None:
+    """Make a problem family's parameters known."""
+    _declare("family", FAMILIES, schema)
+
+
+def _declare(what: str, known: dict[str, Schema], schema: Schema) -> None:
+    if known.setdefault(schema.name, schema) != schema:
+        raise InputError(what, schema.name, "already declared with other options; pick another name")
+
+
+def find(what: str, known: dict[str, Schema], name: object) -> Schema:
+    """The schema called ``name``, or an InputError that lists the known names."""
+    if not isinstance(name, str) or name not in known:
+        raise InputError(what, name, f"pass one of {', '.join(sorted(known))}")
+    return known[name]
