@@ -1,0 +1,127 @@
+"""``bilevel-rates verify``: run claims, show the verdicts, compare them with the recorded ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import joblib
+
+from reports import terminal
+from reports.commands.common import check_jobs, check_writable, load_file, write_json, write_text
+from reports.latex import latex_table
+from reports.page import Badge, Column, Table
+from synthetic.errors import InputError
+from verify.evidence import replay
+from verify.registry import Claim, claims, run_claim
+
+
+def rows_of(chosen: list[Claim], level: str, jobs: int) -> Iterator[dict[str, Any]]:
+    """Run claims, in order, in this process or spread over processes; one JSON-like row each."""
+    if jobs == 1:
+        yield from (run_claim(c, level).as_dict() for c in chosen)
+        return
+    # A claim holds functions; worker processes get its id and look it up themselves. A user's own stay here.
+    ours = [c.id for c in chosen if c.paper != "user"]
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+    yield from parallel(joblib.delayed(_row_by_id)(i, level) for i in ours)
+    yield from (run_claim(c, level).as_dict() for c in chosen if c.paper == "user")
+
+
+def _row_by_id(id: str, level: str) -> dict[str, Any]:
+    return run_claim(claims(pattern=id)[0], level).as_dict()
+
+
+def run(options: argparse.Namespace) -> int:
+    for name in ("json", "latex"):
+        check_writable(f"--{name}", getattr(options, name))
+    jobs = check_jobs(options.jobs)
+    if options.file:
+        load_file("--file", options.file)
+    if options.replay:
+        return _replay(options.replay)
+    chosen = claims(options.paper, options.claim)
+    if not chosen:
+        raise InputError("--paper", options.paper, "no claims are registered for it")
+    rows = []
+    with terminal.progress("claims", len(chosen)) as advance:
+        for row in rows_of(chosen, options.level, jobs):
+            rows.append(row)
+            advance()
+    if options.json:
+        write_json(options.json, rows)
+    table = verdict_table(rows)
+    if options.latex:
+        write_text("--latex", options.latex, latex_table(table))
+    if options.json != "-":
+        terminal.print_table(table)
+        if options.claim:
+            for row in rows:
+                _show_evidence(row)
+        _summary(rows)
+    return 0 if all(row["as_recorded"] for row in rows) else 1
+
+
+def verdict_table(rows: list[dict[str, Any]]) -> Table:
+    """One line a claim: id, verdict as printed and corrected, category, tightness, seconds."""
+    columns = (
+        "claim",
+        "as printed",
+        "corrected",
+        "category",
+        Column("tightness", ".3g"),
+        "recorded",
+        Column("s", ".1f"),
+    )
+    body = [
+        (
+            row["id"],
+            Badge(row["verdict_printed"]),
+            Badge(row["verdict_corrected"]) if row["verdict_corrected"] else None,
+            row["category"],
+            row["tightness"],
+            Badge("as recorded" if row["as_recorded"] else "deviates"),
+            row["seconds"],
+        )
+        for row in rows
+    ]
+    return Table(columns, body, caption="Verdicts derived from the evidence")
+
+
+def _summary(rows: list[dict[str, Any]]) -> None:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["verdict_printed"]] = counts.get(row["verdict_printed"], 0) + 1
+    words = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+    print(f"{len(rows)} claims: {words}; {sum(r['seconds'] for r in rows):.1f} s")
+    for row in rows:
+        if not row["as_recorded"]:
+            now = [row["verdict_printed"], row["verdict_corrected"]]
+            print(f"deviates: {row['id']}: {now}, recorded {row['recorded']} {row.get('error', '')}".rstrip())
+
+
+def _show_evidence(row: dict[str, Any]) -> None:
+    print(f"\n{row['id']}  [{', '.join(row['covers'])}]\n  {row['statement']}")
+    for title in ("correction", "charitable", "untestable", "downstream", "notes", "error"):
+        if row.get(title):
+            print(f"  {title}: {row[title]}")
+    for key, title in (("checks", "as printed"), ("checks_corrected", "corrected")):
+        for check in row.get(key) or []:
+            print(f"  {title}: {json.dumps(check, default=str, ensure_ascii=False)}")
+
+
+def _replay(id: str) -> int:
+    outcome = run_claim(claims(pattern=id)[0])
+    if outcome.evidence is None:
+        raise InputError("--replay", id, outcome.error)
+    print(f"{outcome.claim.id}: {outcome.verdicts[0]}\n  {outcome.claim.statement}")
+    broken = [c for c in outcome.evidence.printed if c.refutes]
+    if not broken:
+        print("  no check of the statement as printed found a counterexample")
+    for check in broken:
+        print("\n".join("  " + line for line in replay(check)))
+    if outcome.evidence.correction:
+        print(f"  corrected: {outcome.evidence.correction} ({outcome.verdicts[1]})")
+    return 0
