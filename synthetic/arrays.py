@@ -24,7 +24,7 @@ def as_vectors(name: str, value: Array, dim: int) -> Array:
     if not array_api_compat.is_array_api_obj(value):
         try:
             value = np.asarray(value, dtype=float)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(name, value, f"pass an array of shape (..., {dim})") from error
     xp = namespace(value)
     if value.ndim == 0 or value.shape[-1] != dim:
@@ -73,3 +73,17 @@ def norm(a: Array) -> Array:
     """Euclidean norm over the last axis."""
     xp = namespace(a)
     return xp.sqrt(xp.sum(a * a, axis=-1))
+
+
+def scalars_like(name: str, value: Array | float, reference: Array) -> Array:
+    """A number, or an array of numbers of the batch shape, as an array of the library of ``reference``; finite."""
+    if not array_api_compat.is_array_api_obj(value):
+        try:
+            data = np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InputError(name, value, "pass a number, or an array of the batch shape") from error
+        value = like(data, reference)
+    xp = namespace(value)
+    if not bool(xp.all(xp.isfinite(value))):
+        raise InputError(name, value, "pass finite numbers")
+    return value

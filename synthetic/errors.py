@@ -15,7 +15,10 @@ class InputError(ValueError):
 
     def __init__(self, argument: str, value: Any, fix: str) -> None:
         self.argument, self.value, self.fix = argument, value, fix
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except Exception as error:  # an integer of 5,000 digits, or a user's class: the message must not fail
+            shown = f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
         if len(shown) > 120:
             shown = shown[:117] + "..."
         super().__init__(f"{argument} = {' '.join(shown.split())}: {fix}")

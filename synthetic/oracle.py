@@ -57,10 +57,10 @@ class Counts:
 class Answer:
     """Estimates of (grad_x f, grad_y f, grad_x g, grad_y g); None for what was not asked."""
 
-    Fx: Array | None = None
-    Fy: Array | None = None
-    Gx: Array | None = None
-    Gy: Array | None = None
+    Fx: Array = None
+    Fy: Array = None
+    Gx: Array = None
+    Gy: Array = None
 
 
 class StochasticOracle:
@@ -128,13 +128,13 @@ class StochasticOracle:
 
     def F(
         self, x: Array, y: Array, *, step: Any, inner: Any = 0, node: Any = 0, samples: int = 1, part: Part = "xy"
-    ) -> tuple[Array | None, Array | None]:
+    ) -> tuple[Array, Array]:
         """(F_x, F_y) alone, the same samples as :meth:`query` gives at this address."""
         return self._gradients("f", x, y, step, inner, node, samples, part)[:2]
 
     def G(
         self, x: Array, y: Array, *, step: Any, inner: Any = 0, node: Any = 0, samples: int = 1, part: Part = "xy"
-    ) -> tuple[Array | None, Array | None]:
+    ) -> tuple[Array, Array]:
         """(G_x, G_y) alone, the same samples as :meth:`query` gives at this address."""
         return self._gradients("g", x, y, step, inner, node, samples, part)[2:]
 
@@ -191,7 +191,7 @@ class StochasticOracle:
 
     def _gradients(
         self, levels: str, x: Array, y: Array, step: Any, inner: Any, node: Any, samples: int, part: str
-    ) -> tuple[Array | None, Array | None, Array | None, Array | None]:
+    ) -> tuple[Array, Array, Array, Array]:
         if part not in ("xy", "x", "y"):
             raise InputError("part", part, 'pass "xy", "x" or "y"')
         (x, y), batch = self._points(x=x, y=y)
