@@ -154,8 +154,8 @@ class RationalWells:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.weights):
-            raise InputError("weights", self.weights, "pass at least one positive number")
+        if not isinstance(self.weights, Sequence) or isinstance(self.weights, str) or not len(self.weights):
+            raise InputError("weights", self.weights, "pass a sequence of at least one positive number")
         object.__setattr__(self, "weights", tuple(positive("weights", w) for w in self.weights))
 
     @property

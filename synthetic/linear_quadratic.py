@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from synthetic.arrays import Array, like, namespace
+from synthetic.arrays import Array, like, namespace, scalars_like
 from synthetic.errors import InputError
 from synthetic.hyper import Hyper, QuadraticHyper, dimension, positive
 from synthetic.polynomial import Polynomial
@@ -50,9 +50,9 @@ class LinearQuadratic(Polynomial):
 
     def y_star(self, x: Array, nu: Array | float = 0.0) -> Array:
         """y*_nu(x) = Bx - nu (A_g + nu A_f)^{-1} c(x), closed form."""
-        (x,) = self._check(x)
+        x = self._x(x)
         xp = namespace(x)
-        nu = xp.asarray(nu, dtype=x.dtype) if isinstance(nu, (int, float)) else nu
+        nu = scalars_like("nu", nu, x)
         hessian = like(self.A_g, x) + nu[..., None, None] * like(self.A_f, x)
         self._demand_convex(hessian, nu)
         c = self.c(x)
@@ -67,7 +67,7 @@ class LinearQuadratic(Polynomial):
 
         x: (..., dx) NumPy; nodes: the stencil's active nodes (0 may be among them); returns (..., dx).
         """
-        x = np.asarray(self._check(x)[0])
+        x = np.asarray(self._x(x))
         away = [j for j in nodes if j != 0]
         p = len(away)
         M = np.linalg.solve(self.A_g, self.A_f)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from synthetic.arrays import Array, apply, as_vectors, dot, like, namespace, norm
+from synthetic.arrays import Array, apply, as_vectors, dot, like, namespace, norm, scalars_like, to_numpy
 from synthetic.checks import positive_definite, real_array, square_size, symmetric
 from synthetic.errors import InputError
 from synthetic.exact import ExactForm
@@ -119,56 +119,58 @@ class Polynomial:
         xp = namespace(z)
         return A + xp.matmul(like(self.W.T.copy(), z), self._ridge(z, level, 2)[..., :, None] * W)
 
-    def _check(self, x: Array, y: Array | None = None) -> tuple[Array, ...]:
-        x = as_vectors("x", x, self.dim_x)
-        return (x,) if y is None else (x, as_vectors("y", y, self.dim_y))
+    def _x(self, x: Array) -> Array:
+        return as_vectors("x", x, self.dim_x)
+
+    def _xy(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return as_vectors("x", x, self.dim_x), as_vectors("y", y, self.dim_y)
 
     # -- the protocol -----------------------------------------------------------------------------------
 
     def f(self, x: Array, y: Array) -> Array:
-        x, y = self._check(x, y)
+        x, y = self._xy(x, y)
         z = y - self.b(x)
         return self.phi.value(x) + dot(self.c(x), z) + self._value_z(z, "f")
 
     def g(self, x: Array, y: Array) -> Array:
-        x, y = self._check(x, y)
+        x, y = self._xy(x, y)
         return self._value_z(y - self.b(x), "g")
 
     def grad_f(self, x: Array, y: Array) -> tuple[Array, Array]:
-        x, y = self._check(x, y)
+        x, y = self._xy(x, y)
         z = y - self.b(x)
         slope = self.c(x) + self._grad_z(z, "f")
         direct = self.phi.grad(x) + apply(like(self.G.T.copy(), z), z)
         return direct - self._pull_back(x, slope), slope
 
     def grad_g(self, x: Array, y: Array) -> tuple[Array, Array]:
-        x, y = self._check(x, y)
+        x, y = self._xy(x, y)
         slope = self._grad_z(y - self.b(x), "g")
         return -self._pull_back(x, slope), slope
 
     def hvp_g(self, x: Array, y: Array, v: Array) -> Array:
-        x, y = self._check(x, y)
+        x, y = self._xy(x, y)
         return apply(self._hess_z(y - self.b(x), "g"), as_vectors("v", v, self.dim_y))
 
     def jvp_g(self, x: Array, y: Array, v: Array) -> Array:
-        return -self._pull_back(self._check(x)[0], self.hvp_g(x, y, v))
+        return -self._pull_back(self._x(x), self.hvp_g(x, y, v))
 
     def value(self, x: Array) -> Array:
-        return self.phi.value(self._check(x)[0])
+        return self.phi.value(self._x(x))
 
     def hypergrad(self, x: Array) -> Array:
-        return self.phi.grad(self._check(x)[0])
+        return self.phi.grad(self._x(x))
 
     def hyperhess(self, x: Array) -> Array:
-        return self.phi.hess(self._check(x)[0])
+        return self.phi.hess(self._x(x))
 
     def y_star(self, x: Array, nu: Array | float = 0.0) -> Array:
         """y*_nu(x) by damped Newton in z (residual to round-off); b(x) itself at nu = 0."""
-        (x,) = self._check(x)
+        x = self._x(x)
         xp = namespace(x)
         if isinstance(nu, (int, float)) and nu == 0:
             return self.b(x)
-        nu = xp.asarray(nu, dtype=x.dtype)[..., None] if isinstance(nu, (int, float)) else nu[..., None]
+        nu = scalars_like("nu", nu, x)[..., None]
         c = self.c(x)
         z = (nu * c) * 0.0
         gradient = nu * c + self._grad_z(z, "g") + nu * self._grad_z(z, "f")
@@ -194,11 +196,8 @@ class Polynomial:
         lowest = namespace(hessian).linalg.eigvalsh(hessian)[..., 0]
         worst = namespace(hessian).min(lowest)
         if not float(worst) > 0:
-            raise InputError(
-                "nu",
-                [float(v) for v in np.ravel(np.asarray(nu)).tolist()[:4]] if isinstance(nu, np.ndarray) else "array",
-                f"g + nu f has curvature {float(worst):.4g} <= 0 on the Newton path: use a smaller |nu|",
-            )
+            shown = [float(v) for v in to_numpy(nu).ravel()[:4]]
+            raise InputError("nu", shown, f"g + nu f has curvature {float(worst):.4g} <= 0: use a smaller |nu|")
 
     # -- constants and the exact form ------------------------------------------------------------------
 

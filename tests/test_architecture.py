@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bilevel_rates
 import pytest
+
+import bilevel_rates
 import reports
 
 ROOMS = ("synthetic", "bounds", "solvers", "verify", "reports")
@@ -46,7 +47,9 @@ def test_a_backward_import_is_caught() -> None:
 
 
 def test_files_stay_short() -> None:
-    long = {str(f): n for room in ROOMS for f in (HOME / room).rglob("*.py") if (n := len(f.read_text().splitlines())) > 400}
+    long = {
+        str(f): n for room in ROOMS for f in (HOME / room).rglob("*.py") if (n := len(f.read_text().splitlines())) > 400
+    }
     assert long == {}
 
 

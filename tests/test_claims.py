@@ -6,6 +6,7 @@ import json
 
 import pytest
 import sympy as sp
+
 from synthetic.errors import InputError
 from verify.evidence import Evidence, Identity, Instances, Sides, replay
 from verify.registry import claims, recorded, run_claim
