@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from scipy.optimize import brentq
 
-from bounds.schedule import Schedule, checked_multipliers, checked_stencil, count, outer_steps_on_ramp
+from bounds.schedule import Schedule, checked_multipliers, checked_stencil, count, outer_steps_on_ramp, within_doubles
 from bounds.stencil import Stencil
 from synthetic.errors import InputError
 from synthetic.hyper import dimension, positive
@@ -156,6 +156,7 @@ def lq_schedule(
     nu: float | None = None,
     nu_cap: float | None = None,
     inner: Literal["leading", "full"] = "leading",
+    contraction: Literal["smallest", "unperturbed"] = "smallest",
     T_multiple: float = 4.0,
     multipliers: Mapping[str, float] | None = None,
 ) -> Schedule:
@@ -164,6 +165,8 @@ def lq_schedule(
     ``nu``: taken as given instead of solved for (schedules nu = eps^q). ``nu_cap``: largest nu when solving, by
     default 0.9 a/(max|j| |h|); a cap that binds is noted, only a Hessian that is not positive definite is an error.
     ``inner``: "leading" is the formula of the module docstring, "full" :func:`full_inner_step` (needed for b = 0).
+    ``contraction``: h_min of K as above, or "unperturbed" for a in its place; with h_min every node forgets its start
+    to nu eps, but as h_min -> a only slowly for large p, it bends the measured slope of K at moderate eps.
     ``T_multiple``: T as a multiple of the outer steps that the ramp needs: a censoring limit, not a prediction.
     ``multipliers`` scale nu, eta_x, eta_y, S, K, T in this order, each from those before it.
     """
@@ -174,6 +177,8 @@ def lq_schedule(
     factors = checked_multipliers(multipliers)
     if inner not in ("leading", "full"):
         raise InputError("inner", inner, "pass 'leading' or 'full'")
+    if contraction not in ("smallest", "unperturbed"):
+        raise InputError("contraction", contraction, "pass 'smallest' or 'unperturbed'")
     if inner == "leading" and m.b == 0:
         raise InputError("b", b, "the leading formula divides by b^2; pass inner='full'")
     notes: list[str] = []
@@ -181,6 +186,25 @@ def lq_schedule(
     limit = definiteness_limit(m, chosen)
     if step >= limit:
         raise InputError("nu", step, f"a node's Hessian is positive definite only for nu < {limit:.6g}")
+    with within_doubles(eps):
+        return _filled(m, chosen, eps, target, step, inner, contraction, L, Delta, T_multiple, factors, notes)
+
+
+def _filled(
+    m: DiagonalLQ,
+    chosen: Stencil,
+    eps: float,
+    target: float,
+    step: float,
+    inner: str,
+    contraction: str,
+    L: float,
+    Delta: float,
+    T_multiple: float,
+    factors: Mapping[str, float],
+    notes: list[str],
+) -> Schedule:
+    """Everything after nu."""
     eta_y = factors["eta_y"] * (inner_step if inner == "leading" else full_inner_step)(m, chosen, step, target)
     curvatures = [float(m.hessian(j, step)) for j in chosen.active[0]]
     if eta_y * max(curvatures) > 1:
@@ -189,7 +213,8 @@ def lq_schedule(
     eta_x = factors["eta_x"] * outer_step(L, eps)
     if step * eps >= exp(-1):
         notes.append("log(1/(nu eps)) < 1 was raised to 1")
-    K = inner_steps(min(curvatures), eta_y, step, eps, lambda u: max(1.0, log(u)))
+    slowest = min(curvatures) if contraction == "smallest" else m.a
+    K = inner_steps(slowest, eta_y, step, eps, lambda u: max(1.0, log(u)))
     return Schedule(
         chosen.order, eps, step, eta_x, float(eta_y),
         S=count("S", factors["S"] * float(batch_size(m, chosen, step, target))),

@@ -11,7 +11,8 @@ and ``bounds.lq_schedule`` has the third, with exact bias and variance for the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, exp, isfinite, log
 
@@ -70,6 +71,15 @@ def count(name: str, value: float) -> int:
     if not isfinite(value):
         raise InputError(name, value, "the schedule needs more than 1e308; take a larger eps or milder constants")
     return max(1, ceil(value))
+
+
+@contextmanager
+def within_doubles(eps: float) -> Iterator[None]:
+    """Arithmetic whose failure means that the schedule has left the range of doubles: say so in one line."""
+    try:
+        yield
+    except (OverflowError, ZeroDivisionError):
+        raise InputError("eps", eps, "the schedule leaves the range of doubles; take a larger eps") from None
 
 
 def checked_multipliers(given: Mapping[str, float] | None) -> dict[str, float]:
@@ -173,12 +183,16 @@ def theorem_schedule(
     c = _class_constants(p, L, mu, sigma, Delta, R)
     factors = checked_multipliers(multipliers)
     if complete:
-        L_phi = positive("hyper_smoothness", hyper_smoothness or c.L_bar * c.kappa**3)
+        L_phi = c.L_bar * c.kappa**3
+        if hyper_smoothness is not None:
+            L_phi = positive("hyper_smoothness", hyper_smoothness)
         log_C = log(positive("jet_lipschitz", jet_lipschitz)) if jet_lipschitz is not None else _log_jet(p, c)
-        return _complete(eps, c, chosen, factors, L_phi, log_C)
+        with within_doubles(eps):
+            return _complete(eps, c, chosen, factors, L_phi, log_C)
     if hyper_smoothness is not None or jet_lipschitz is not None:
         raise InputError("complete", complete, "Eq. (5) has no place for hyper_smoothness or jet_lipschitz")
-    return _literal(eps, c, chosen, factors)
+    with within_doubles(eps):
+        return _literal(eps, c, chosen, factors)
 
 
 def _log_jet(p: int, c: ClassConstants) -> float:
