@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
 from synthetic import philox
 from synthetic.arrays import Array, namespace
@@ -258,7 +259,7 @@ class Minibatch(Noise):
     def check(self, problem: Any) -> None:
         for name in ("n_f", "n_g"):
             value = getattr(problem, name, None)
-            if type(value) is not int or not 1 <= value <= 2**31:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= 2**31:
                 raise InputError(f"problem.{name}", value, "minibatch noise needs the number of terms of a finite sum")
         for name in ("grad_f_at", "grad_g_at"):
             if not callable(getattr(problem, name, None)):
@@ -278,7 +279,7 @@ class Minibatch(Noise):
         found: dict[Stream, Array] = {}
         for level in levels:
             gradient, terms, size, stream = self._level(problem, level)
-            law = philox.index_law(terms)
+            law = philox.index_law(int(terms))
             if samples * -(-size // law.per_block) > 2**32:
                 raise InputError("samples", samples, "samples * batch must stay below 2^33: a draw has 2^32 blocks")
 

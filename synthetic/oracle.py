@@ -87,7 +87,7 @@ class StochasticOracle:
     ) -> None:
         for name in ("dim_x", "dim_y"):
             value = getattr(problem, name, None)
-            if type(value) is not int or value < 1:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise InputError(f"problem.{name}", value, "pass a BilevelProblem; dimensions are positive integers")
         if not isinstance(noise, Noise):
             raise InputError("noise", noise, f"pass a noise model ({', '.join(MODELS)}), e.g. Gaussian(1.0, 1.0)")
