@@ -7,6 +7,8 @@ are batched, spread over jobs, killed and resumed. Only this process writes to t
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -167,9 +169,27 @@ def _here(trial: TrialFunction, todo: Iterable[Task]) -> Any:
         yield task, attempt(trial, task.cell.arguments, task.seeds)
 
 
+_guarded = False
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: leave when ``parent`` is gone, else a killed run would keep its workers for minutes."""
+    global _guarded
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    if not _guarded:
+        _guarded = True
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def _numbered(
-    index: int, trial: TrialFunction, arguments: Mapping[str, Any], seeds: tuple[int, ...]
+    index: int, parent: int, trial: TrialFunction, arguments: Mapping[str, Any], seeds: tuple[int, ...]
 ) -> tuple[int, list[Outcome]]:
+    _end_with(parent)
     return index, attempt(trial, arguments, seeds)
 
 
@@ -178,7 +198,7 @@ def _spread(trial: TrialFunction, todo: list[Task], jobs: int) -> Any:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    calls = (delayed(_numbered)(i, trial, task.cell.arguments, task.seeds) for i, task in enumerate(todo))
+    calls = (delayed(_numbered)(i, os.getpid(), trial, task.cell.arguments, task.seeds) for i, task in enumerate(todo))
     try:
         # Unordered: a result waits for no slower one before it is stored.
         with closing(Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)) as results:
