@@ -44,8 +44,8 @@ def like(data: np.ndarray, reference: Array) -> Array:
 
 def to_numpy(array: Array) -> np.ndarray:
     """A NumPy copy on the host of any array."""
-    if isinstance(array, np.ndarray):
-        return array
+    if isinstance(array, (np.ndarray, np.generic)):
+        return np.asarray(array)
     if array_api_compat.is_array_api_obj(array):
         array = array_api_compat.to_device(array, "cpu") if array_api_compat.is_cupy_array(array) else array
         try:
@@ -53,7 +53,7 @@ def to_numpy(array: Array) -> np.ndarray:
         except (BufferError, TypeError, AttributeError, ValueError, RuntimeError):
             xp = namespace(array)
             flat = xp.reshape(array, (-1,))
-            values = [flat[i].__complex__().real for i in range(flat.shape[0])]
+            values = [float(flat[i]) for i in range(flat.shape[0])]
             return np.asarray(values, dtype=float).reshape(array.shape)
     return np.asarray(array)
 

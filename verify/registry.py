@@ -124,6 +124,9 @@ class Outcome:
 
     @property
     def as_recorded(self) -> bool:
+        """A user's own claim has no record to deviate from: it is as recorded when it ran."""
+        if self.claim.paper == "user":
+            return self.evidence is not None
         return self.verdicts == recorded().get(self.claim.id)
 
     def as_dict(self) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from reports import terminal
 from reports.commands.common import check_jobs
+from reports.context import Context
 from reports.html import write_report
 from reports.page import Page
 from synthetic.errors import InputError
@@ -21,15 +21,6 @@ PAGES: dict[str, str] = {
     "stencils": "reports.pages.stencils:build",
 }
 """Pages in their order. Adding one is one module with ``build(context) -> Page`` and one line here."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a page may use: the level ("quick" or "full"), processes, and the folder for the store of trials."""
-
-    level: str
-    jobs: int
-    out: Path
 
 
 def build_page(name: str, context: Context) -> Page:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from bounds.stencil import Stencil, positive_order, stencil
+from reports.context import Context
 from reports.figure import Plot
 from reports.page import Block, Column, Figure, Formula, Heading, Note, Page, Paragraph, Table
 from reports.panel import integer_ticks
@@ -154,3 +155,8 @@ def _comparison(families: dict[str, list[Stencil]]) -> list[Block]:
             rf"{float(wide.error_constant):.3g}. They need $\ell_\nu$ at negative $\nu$, as the central ones do."
         )
     ]
+
+
+def build(context: Context) -> Page:
+    """The page of the report."""
+    return page()

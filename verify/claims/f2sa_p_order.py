@@ -8,44 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 import mpmath as mp
 
 from bounds.stencil import Stencil, from_nodes, stencil
-from synthetic.exact import Jets, LocalForm
 from synthetic.linear_quadratic import LinearQuadratic, dense_lq
-from synthetic.polynomial import Polynomial, skewed_polynomial
-from verify.bias import Measurer, digits_needed, predict, series_bias
+from synthetic.polynomial import Polynomial
+from verify.bias import Measurer, predict, series_bias
+from verify.bias_cases import COORDINATES, NU_MIN, case
 from verify.evidence import Arithmetic, Evidence, Instance, Instances, Sides
 from verify.registry import claim
 
-NU = "1/134217728"  # 2^-27 = 7.5e-9: below 1e-8 the next term of the bias is 1e-8 of the leading one
+NU = str(NU_MIN)
 ORDERS = {"central": (2, 4, 6, 8, 10), "one_sided": tuple(range(1, 11)), "balanced": (1, 3, 5, 7, 9)}
-POINT = (Fraction(1, 2), Fraction(-1, 4), Fraction(3, 4))
-
-
-@cache
-def _problem(name: str) -> Polynomial:
-    return dense_lq(dim_x=2, dim_y=2) if name == "linear-quadratic" else skewed_polynomial()
-
-
-@cache
-def _local(name: str) -> LocalForm:
-    return _problem(name).exact().at(POINT[: _problem(name).dim_x])
-
-
-@cache
-def _jets(name: str) -> Jets:
-    return _local(name).jets(13)
-
-
-@cache
-def _measurer(name: str) -> Measurer:
-    exact = _problem(name).exact()
-    grad = exact.hypergrad(POINT[: _problem(name).dim_x])
-    return Measurer(_local(name), grad, digits_needed(10, float(Fraction(NU))))
 
 
 def _stencil(instance: Instance) -> Stencil:
@@ -62,8 +38,8 @@ def _stencil(instance: Instance) -> Stencil:
 
 def _convex_at_nodes(instance: Instance, chosen: Stencil) -> bool:
     """Certificate: g is strongly convex and g + j nu f has a positive definite Hessian at y*_{j nu} for every node."""
-    problem, nu = _problem(instance["problem"]), float(Fraction(instance["nu"]))
-    x = [float(v) for v in POINT[: problem.dim_x]]
+    problem, nu = case(instance["problem"]).problem, float(Fraction(instance["nu"]))
+    x = [float(v) for v in COORDINATES[: problem.dim_x]]
     for j in chosen.nodes:
         problem.y_star(x, float(j) * 2 * nu)  # raises InputError when it is not
     return problem.mu > 0
@@ -77,10 +53,10 @@ def slope_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """|local order - predicted order| <= 0.01."""
     chosen, name, nu = _stencil(instance), instance["problem"], Fraction(instance["nu"])
     if arithmetic == "mpmath":
-        slope = _measurer(name).slope(chosen, nu)
+        slope = case(name).measurer.slope(chosen, nu)
     else:
         with mp.workdps(50):
-            norms = [mp.norm(_floats(series_bias(_jets(name), chosen, h))) for h in (2 * nu, nu)]
+            norms = [mp.norm(_floats(series_bias(case(name).jets, chosen, h))) for h in (2 * nu, nu)]
             slope = float(mp.log(norms[0] / norms[1], 2))
     return Sides(
         abs(slope - instance["p"]), "<=", 0.01,
@@ -93,18 +69,18 @@ def coefficient_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """relative error of bias/nu^p against the coefficient predicted from the jets <= 1e-6."""
     chosen, name, nu = _stencil(instance), instance["problem"], Fraction(instance["nu"])
     right = stencil(instance["p"], instance["family"])
-    predicted = predict(_jets(name), right)
+    predicted = predict(case(name).jets, right)
     if arithmetic == "mpmath":
-        with mp.workdps(_measurer(name).dps):
+        with mp.workdps(case(name).measurer.dps):
             measured = (
-                _measurer(name).bias(chosen, nu)
+                case(name).measurer.bias(chosen, nu)
                 / mp.mpf(nu.numerator) ** instance["p"]
                 * nu.denominator ** instance["p"]
             )
             target = _floats(predicted.coefficient)
             error = float(mp.norm(measured - target) / mp.norm(target))
     else:
-        scaled = [v / nu ** instance["p"] for v in series_bias(_jets(name), chosen, nu)]
+        scaled = [v / nu ** instance["p"] for v in series_bias(case(name).jets, chosen, nu)]
         gap = sum((a - b) ** 2 for a, b in zip(scaled, predicted.coefficient))
         error = float(gap / sum(b**2 for b in predicted.coefficient)) ** 0.5
     return Sides(
@@ -197,13 +173,13 @@ def symmetry_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """||bias(nu)|| against zero where the symmetry predicts that it vanishes identically."""
     problem = _symmetric(instance["kind"])
     exact = problem.exact()
-    local, nu = exact.at(POINT[:2]), Fraction(instance["nu"])
+    local, nu = exact.at(COORDINATES[:2]), Fraction(instance["nu"])
     chosen = from_nodes(instance["nodes"])
     if arithmetic == "rational":
         jets = local.jets(chosen.order + 4)
         size = sum((v**2 for v in series_bias(jets, chosen, nu)), Fraction(0))
     else:
-        measurer = Measurer(local, exact.hypergrad(POINT[:2]), 80)
+        measurer = Measurer(local, exact.hypergrad(COORDINATES[:2]), 80)
         with mp.workdps(80):
             size = mp.norm(measurer.bias(chosen, nu))
             size = size if size > mp.mpf(10) ** -65 else mp.mpf(0)
