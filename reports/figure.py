@@ -23,54 +23,24 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import matplotlib
-import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from reports.page import check_id
 from reports.panel import Panel
+from reports.style import house
 from synthetic.errors import InputError
 
-STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
-    "mathtext.fontset": "dejavusans",
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9.5,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.direction": "out",
-    "ytick.direction": "out",
-    "lines.linewidth": 1.3,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",  # text as outlines: no font of the reader's can shift a label
-    "pdf.fonttype": 42,  # publishers refuse Type 3 fonts
-    "path.simplify": True,
-}
-COLUMNS = ("panel", "series", "kind", "x", "y", "low", "high")
 LEGENDS = ("right", "bottom", "direct", "inside", "none")
-
-
-@contextmanager
-def house() -> Iterator[None]:
-    """The house style on matplotlib's own defaults, whatever the user's settings are; restored on leaving."""
-    with matplotlib.style.context(["default", STYLE]):
-        yield
 
 
 @dataclass(frozen=True)
@@ -145,9 +115,16 @@ class Plot:
         """Place legends and labels and hand the figure over; the plot takes no more data afterwards."""
         if self._spec is None:
             with house():
-                self._legend()
                 for panel in self.panels:
-                    panel.finish(direct=self.legend == "direct")
+                    panel.prepare()
+                self._legend()
+                self.figure.draw_without_rendering()
+                if self.legend == "direct":
+                    for panel in self.panels:
+                        panel.direct_labels()
+                freeze(self.figure)
+                for panel in self.panels:
+                    panel.guide_labels()
             rows = [row for panel in self.panels for row in panel.rows]
             self._spec = FigureSpec(self.stem, self.figure, rows, self.alt)
         return self._spec
@@ -168,11 +145,19 @@ class Plot:
                 panel.axes.legend(list(panel.handles.values()), list(panel.handles), loc="best", **look)
 
 
+def freeze(figure: Figure) -> None:
+    """Lay the figure out once and for all: matplotlib would improve the layout a little at every saving."""
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def save(spec: FigureSpec, folder: Path) -> SavedFigure:
     """Write ``STEM.svg``, ``STEM.pdf`` and ``STEM.csv`` into ``folder``: the same bytes for the same figure."""
     folder.mkdir(parents=True, exist_ok=True)
     files = tuple(folder / f"{spec.stem}.{ending}" for ending in ("svg", "pdf", "csv"))
     with house(), matplotlib.rc_context({"svg.hashsalt": spec.stem}):
+        freeze(spec.figure)
         drawn, pdf = io.StringIO(), io.BytesIO()
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         spec.figure.savefig(drawn, format="svg", metadata=nothing)

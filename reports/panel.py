@@ -13,11 +13,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
+from reports.style import COLOURS, MARKERS, house
 from synthetic.errors import InputError
 
-# Okabe and Ito's palette, told apart by every kind of colour vision (yellow left out: too faint on white).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h")
 # Ranges: a fill and the word written above it.
 SHADES = {"support": "#0072B2", "challenge": "#D55E00", "excluded": "#777777"}
 SCALES = {
@@ -26,8 +24,6 @@ SCALES = {
     "semilogx": ("log", "linear"),
     "linear": ("linear", "linear"),
 }
-# The headline's orders first, so that they have colours of their own.
-_ORDERS = {p: number for number, p in enumerate((1, 2, 3, 4, 6, 8, 5, 7, 9, 10))}
 HALO = withStroke(linewidth=2.4, foreground="white")
 
 
@@ -110,11 +106,13 @@ class Panel:
             "markerfacecolor": "white" if open_marker else colour,
             "linewidth": 1.3,
         }
-        (drawn,) = self.axes.plot(xs, ys, **look)
+        with house():
+            (drawn,) = self.axes.plot(xs, ys, **look)
         lows = highs = None
         if low is not None and high is not None:
             lows, highs = _vector("low", low), _vector("high", high)
-            self.axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
+            with house():
+                self.axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
         for i in range(xs.size):
             band = {} if lows is None or highs is None else {"low": float(lows[i]), "high": float(highs[i])}
             self.record(name, "points" if marker else "line", float(xs[i]), float(ys[i]), **band)
@@ -154,7 +152,8 @@ class Panel:
             raise InputError("near", near, "name a series already drawn, or give both through and span")
         points = [(x, float(anchor[1] * shift * (x / anchor[0]) ** slope)) for x in ends]
         words = label if label is not None else f"slope {slope:.4g}".replace("-", "−")
-        self.axes.plot(*zip(*points), color="#555555", linestyle=(0, (5, 2.5)), linewidth=0.9, zorder=1.5)
+        with house():
+            self.axes.plot(*zip(*points), color="#555555", linestyle=(0, (5, 2.5)), linewidth=0.9, zorder=1.5)
         for x, y in points:
             self.record(words, "guide", float(x), y)
         self._guides.append(_Guide(shift < 1, (points[0], points[1]), words))
@@ -163,23 +162,27 @@ class Panel:
         """Shade a range of x; ``word`` (``support``, ``challenge``, ``excluded``) is written above the panel."""
         if word not in SHADES:
             raise InputError("word", word, f"use one of {', '.join(SHADES)}")
-        self.axes.axvspan(low, high, color=SHADES[word], alpha=0.07, linewidth=0, zorder=0)
         middle = np.sqrt(low * high) if self.axes.get_xscale() == "log" else (low + high) / 2
         where: dict[str, Any] = {"transform": self.axes.get_xaxis_transform(), "ha": "center", "va": "bottom"}
-        self.axes.text(middle, 1.01, word, fontsize=8, style="italic", color="#444444", **where)
+        with house():
+            self.axes.axvspan(low, high, color=SHADES[word], alpha=0.07, linewidth=0, zorder=0)
+            self.axes.text(middle, 1.01, word, fontsize=8, style="italic", color="#444444", **where)
         self.record(word, "range", None, None, low=low, high=high)
         self._shaded = True
 
     def level(self, y: float, word: str) -> None:
         """A dotted horizontal line, e.g. the target; ``word`` stands above its right end."""
-        self.axes.axhline(y, color="#555555", linestyle=":", linewidth=1.0, zorder=1.4)
         place: dict[str, Any] = {
             "xy": (1, y),
             "xycoords": self.axes.get_yaxis_transform(),
             "textcoords": "offset points",
         }
-        note = self.axes.annotate(word, xytext=(-2, 2), ha="right", va="bottom", fontsize=8, color="#333333", **place)
-        note.set_path_effects([HALO])
+        with house():
+            self.axes.axhline(y, color="#555555", linestyle=":", linewidth=1.0, zorder=1.4)
+            note = self.axes.annotate(
+                word, xytext=(-2, 2), ha="right", va="bottom", fontsize=8, color="#333333", **place
+            )
+            note.set_path_effects([HALO])
         self.record(word, "level", None, y)
 
     def record(self, series: str, kind: str, x: Any, y: Any, **more: Any) -> None:
@@ -187,20 +190,18 @@ class Panel:
         row = {"panel": self.title, "series": series, "kind": kind, "x": x, "y": y}
         self.rows.append({**row, "low": more.pop("low", None), "high": more.pop("high", None), **more})
 
-    def finish(self, direct: bool = False) -> None:
-        """Place what depends on the final layout; called once by ``Plot.spec``."""
+    def prepare(self) -> None:
+        """Titles and ticks; ``Plot.spec`` calls this, then ``direct_labels`` if asked, then ``guide_labels``."""
         if self.title:
             self.axes.set_title(self.title, pad=17 if self._shaded else 6)
         for axis, name in ((self.axes.xaxis, "x"), (self.axes.yaxis, "y")):
             if getattr(self.axes, f"get_{name}scale")() == "log":
                 axis.set_major_locator(LogLocator(numticks=8))
                 axis.set_minor_formatter(NullFormatter())
-        if direct:
-            self._direct_labels()
-        figure = self.axes.get_figure(root=True)
-        assert figure is not None
-        figure.draw_without_rendering()
-        # Fixed from here on, or the guides' labels would be turned for limits that change.
+
+    def guide_labels(self) -> None:
+        """Name the guides, when the layout is final: the words are turned with their lines."""
+        # Fixed from here on: with other limits the lines would turn and the words would not.
         self.axes.set_xlim(self.axes.get_xlim())
         self.axes.set_ylim(self.axes.get_ylim())
         for guide in self._guides:
@@ -228,13 +229,12 @@ class Panel:
         text.set_path_effects([HALO])
         text.set_in_layout(False)
 
-    def _direct_labels(self) -> None:
+    def direct_labels(self) -> None:
         """Names to the right of the axes at the height of the last points, moved apart where they would touch."""
-        figure = self.axes.get_figure(root=True)
-        assert figure is not None
-        figure.draw_without_rendering()
         if not self._ends:
             return
+        figure = self.axes.get_figure(root=True)
+        assert figure is not None
         points = self.axes.transData.transform([(end.x, end.y) for end in self._ends])
         places = self.axes.transAxes.inverted().transform(points)
         line_height = 10.5 * figure.dpi / 72 / self.axes.bbox.height  # of text, in fractions of the axes
@@ -252,11 +252,6 @@ class Panel:
                 annotation_clip=False,
                 arrowprops=None if near else arrow,
             )
-
-
-def style_of_order(p: int) -> int:
-    """The ``style`` that stands for order ``p`` in every figure of the report."""
-    return _ORDERS.get(p, p)
 
 
 def integer_ticks(panel: Panel) -> None:
