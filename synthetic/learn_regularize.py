@@ -143,7 +143,7 @@ class LearnToRegularize:
     def y_star(self, x: Array, nu: Array | float = 0.0) -> Array:
         """y*_nu(x) = argmin_y nu f + g, shape (..., dim_y), down to round-off; nu a scalar or of the batch shape.
 
-        For nu < 0 it is the branch that starts at y*(x); InputError where g_yy + nu f_yy is not positive definite there.
+        For nu < 0 it is the branch that starts at y*(x); InputError where it is not positive definite.
         """
         y, change = self._branch(*self._at(x, nu))
         return y + change
@@ -169,24 +169,42 @@ class LearnToRegularize:
             return y, xp.zeros_like(y)
         s_g, s_f = softmax(self.train.logits(y)), softmax(self.val.logits(y))
         slope = self.grad_f(x, y)[1]
-        # nu f + g is strongly convex everywhere, and its minimiser the only one, when |nu| sup ||f_yy|| < mu
-        certain = bool(xp.all(-nu * (self.val.top() / 2) < 2 * _scale(xp.min(x, axis=-1))))
-        d, pieces = xp.zeros_like(y), 1 if certain else 8
-        for piece in range(1, pieces + 1):
-            part = (nu * (piece / pieces))[..., None]
 
-            def residual(d: Array, part: Array = part) -> Array:
+        def step(d: Array, share: float) -> tuple[Array, bool]:
+            part = (nu * share)[..., None]
+
+            def residual(d: Array) -> Array:
                 upper = slope + self.val.back(softmax_change(s_f, self.val.logits(d)))
                 lower = self.train.back(softmax_change(s_g, self.train.logits(d))) + self._pull(x, d)
                 return part * upper + lower
 
-            def jacobian(d: Array, part: Array = part) -> Array:
+            def jacobian(d: Array) -> Array:
                 return part[..., None] * self.hess_f(x, y + d) + self.hess_g(x, y + d)
 
             d, done = newton(residual, jacobian, d)
-            if not bool(xp.all(done)) or not (certain or _positive(jacobian(d))):
+            return d, bool(xp.all(done)) and (danger < 1 or _positive(jacobian(d)))
+
+        danger = float(xp.max(-nu * self._reach(x)))  # below 1 the minimiser is the only one, wherever one starts
+        d, covered, stride = xp.zeros_like(y), 0.0, 1.0 if danger < 1 else 0.5 / danger
+        while covered < 1:
+            ahead, good = step(d, min(1.0, covered + stride))
+            if good:
+                d, covered = ahead, covered + stride
+            elif stride > 2e-3:
+                stride /= 2
+            else:
                 raise InputError("nu", nu, "move nu towards 0: nu f + g is not positive definite at its minimiser")
         return y, d
+
+    def _reach(self, x: Array) -> Array:
+        """b with nu f + g strongly convex in y everywhere, so y*_nu unique, for nu > -1/b: shape (...).
+
+        f_yy <= (V'V/n_f) kron I / 2 and g_yy >= 2 W_x^2, so b = lambda_max(W_x^{-1} V'V W_x^{-1} / n_f) / 4.
+        """
+        xp = namespace(x)
+        V, _ = self.val.rows(x)
+        scaled = V * xp.exp(-x)[..., None, :]
+        return xp.linalg.eigvalsh(xp.matmul(xp.matrix_transpose(scaled), scaled) / self.n_f)[..., -1] / 4
 
     # ------------------------------------------------------------------ the hyper-objective
 
