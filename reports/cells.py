@@ -28,7 +28,7 @@ class Span:
 
 
 _SPAN = re.compile(
-    r"\\(?P<escaped>[\\$*`\[])|\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*"
+    r"\\(?P<escaped>[\\$*`\[])|\$(?P<math>[^$\s](?:[^$]*[^$\s])?)\$(?!\d)|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*"
     r"|\[(?P<link>[^\[\]]+)\]\(#(?P<anchor>[A-Za-z][A-Za-z0-9._-]*)\)",
     re.DOTALL,
 )

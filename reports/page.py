@@ -17,9 +17,10 @@ A page is written like this::
 
 Two kinds of text:
 
-* prose (paragraphs, notes, leads, captions, list items, column titles) may hold ``$formula$`` (the language of
-  :mod:`reports.mathml`), `` `code` ``, ``**bold**`` and ``[words](#anchor)``; a backslash before ``$ * ` [ \``
-  takes the meaning away, and :func:`reports.cells.literal` does so for a whole string, e.g. a name given by a user;
+* prose (paragraphs, notes, leads, captions, list items, column titles) may hold ``$formula$`` (no space inside the
+  dollars; the language of :mod:`reports.mathml`), `` `code` ``, ``**bold**`` and ``[words](#anchor)``; a backslash
+  before ``$ * ` [ \`` takes the meaning away, and :func:`reports.cells.literal` does so for a whole string, e.g. a
+  name given by a user;
 * data (table cells, titles, code) is taken as it stands.
 
 Prose fields also take a tuple that mixes strings with :class:`Badge`, :class:`Link` and :class:`Formula`.
