@@ -39,7 +39,7 @@ count = 16
 target = "eps/32"
 
 [axes]
-sharing = ["independent", "outer"]
+sharing = ["independent", "x-step"]
 "problem.a" = [1, 0.1]
 """
 
@@ -105,9 +105,9 @@ def test_same_trial_same_key_whatever_grid_name_or_spelling() -> None:
         {"stencil": "one_sided"},
         {"problem": {"family": "ramp", "a": "1.0000000000000000000001"}},
         {"options": {"target": "eps/32"}},
-        {"options": {"sustained": 1.26}},
+        {"options": {"sustain": 1.26}},
         {"options": {"normalise": False}},
-        {"axes": {"sharing": ["outer"]}},
+        {"axes": {"sharing": ["x-step"]}},
         {"grid": Grid("-1", "-2.0000001", 3)},
     ],
 )
@@ -176,12 +176,12 @@ def test_any_name_survives(name: str) -> None:
         ('target = "eps/32"', 'target = "eps/8"', "options.target"),
         ('target = "eps/32"', 'taget = "eps/4"', "options.taget"),
         ('target = "eps/32"', "normalise = 1", "options.normalise"),
-        ('target = "eps/32"', "sustained = 0.9", "options.sustained"),
+        ('target = "eps/32"', "sustain = 0.9", "options.sustain"),
         ("gamma = 1e3", 'gamma = "large"', "problem.gamma"),
         ("gamma = 1e3", "gamma = 1e999", "problem.gamma"),
         ("gamma = 1e3", "a = 0", "problem.a"),
         ('family = "ramp"', 'family = "valley"', "problem.family"),
-        ('"problem.a" = [1, 0.1]', '"problem.b" = [1]', "axes.problem.b"),
+        ('"problem.a" = [1, 0.1]', '"problem.e" = [1]', "axes.problem.e"),
         ('"problem.a" = [1, 0.1]', '"problem.a" = [1, 1.0]', "axes.problem.a"),
         ('"problem.a" = [1, 0.1]', '"problem.a" = []', "axes.problem.a"),
         ("p = [1, 2, 3, 4, 6, 8]", "p = [1, 1]", "p"),

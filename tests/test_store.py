@@ -133,7 +133,7 @@ def test_rows_follow_the_experiment(tmp_path: Path) -> None:
         p=(2, 1),
         grid=Grid("-1", "-2", 2),
         seeds=Seeds(0, 2),
-        axes={"sharing": ("outer", "independent"), "stencil": ("paper",), "problem.a": (1,)},
+        axes={"sharing": ("x-step", "independent"), "stencil": ("paper",), "problem.a": (1,)},
     )
     cells = list(experiment.cells())
     with Store(tmp_path / "s.sqlite") as store:
@@ -142,7 +142,7 @@ def test_rows_follow_the_experiment(tmp_path: Path) -> None:
         rows = store.rows(experiment)
     assert [row["i"] for row in rows] == [i for i in range(8) for _ in range(2)]
     assert [row["seed"] for row in rows] == [0, 1] * 8
-    expected = {"p": 2, "stencil": "paper", "log10_eps": "-2", "sharing": "outer", "problem.a": "1"}
+    expected = {"p": 2, "stencil": "paper", "log10_eps": "-2", "sharing": "x-step", "problem.a": "1"}
     assert {key: rows[2][key] for key in expected} == expected
 
 

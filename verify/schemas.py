@@ -23,32 +23,36 @@ SCHEDULE: dict[str, Option] = {
     "eta_x_factor": _factor,
     "eta_y_factor": _factor,
     "sharing": Option(
-        "word", "independent", ("independent", "outer", "everywhere"), doc="samples shared across the nodes j"
+        "word", "independent", ("independent", "x-step", "everywhere"), doc="samples shared across the nodes j"
     ),
     "inner": Option("word", "fresh", ("fresh", "frozen"), doc="inner samples redrawn each outer step or not"),
-    "noise": Option("word", "gaussian", ("gaussian", "rademacher", "uniform", "multiplicative")),
+    "noise": Option("word", "gaussian", ("gaussian", "rademacher", "multiplicative")),
     "sigma_f": Option("real", 1, low=0),
     "sigma_g": Option("real", 1, low=0),
     "normalise": Option("bool", True),
-    "sustained": Option("real", "1.25", low=1, doc="a hit at t counts if it lasts over [t, sustained t]"),
+    "sustain": Option("real", "1.25", low=1, doc="a hit at t counts if it lasts over [t, sustain t]"),
     "T_cap": Option("real", 8, above=0, doc="a run is censored after T_cap times the schedule's T"),
+    "method": Option("word", "auto", ("auto", "direct", "filtered"), doc="form of the jump kernel"),
 }
 
 DIAGONAL: dict[str, Option] = {
     "d": Option("int", 5, low=1),
     "a": Option("real", 1, above=0, doc="A_g = a I"),
-    "h": Option("real", 1, doc="A_f = h I"),
+    "h": Option("real", "0.5", doc="A_f = h I"),
     "c0": Option("real", 1, doc="c(x) = c0 + gamma x"),
     "gamma": Option("real", 1000),
     "Delta": Option("real", 1, above=0),
     "L": Option("real", 1, above=0),
-    "coupled": Option("bool", False, doc="B = I instead of B = 0"),
+    "b": Option("real", 1, doc="B = b I"),
 }
 
 KERNELS: dict[str, Schema] = {name: Schema(name, SCHEDULE) for name in ("jump", "literal", "moments")}
 FAMILIES: dict[str, Schema] = {
     "ramp": Schema("ramp", DIAGONAL),
     "quadratic": Schema("quadratic", {**DIAGONAL, "curvature": Option("real", 1, above=0)}),
+    "dense": Schema(
+        "dense", {"dim_x": Option("int", 3, low=1), "dim_y": Option("int", 4, low=1), "seed": Option("int", 0, low=0)}
+    ),
     "cubic": Schema("cubic", {**DIAGONAL, "third": Option("real", 1, doc="third derivative of g in y")}),
     "user": Schema(
         "user",
