@@ -10,6 +10,7 @@ from fractions import Fraction
 from numbers import Integral
 from typing import Any
 
+from reports.mathml import readable
 from reports.page import Badge, Block, Card, Cell, Details, Formula, Inline, Link, Page, Prose, Table, is_number
 
 
@@ -73,9 +74,9 @@ def cell_text(cell: Cell, spec: str = "") -> str:
     if isinstance(cell, Link):
         return cell.words
     if isinstance(cell, Formula):
-        return cell.source
+        return readable(cell.source)
     if isinstance(cell, Prose):
-        return "".join(span.text for span in spans(cell.text))
+        return "".join(readable(s.text) if s.kind == "math" else s.text for s in spans(cell.text))
     if is_number(cell):
         return _number_text(cell, spec)
     return str(cell)
@@ -104,6 +105,8 @@ def cell_data(cell: Cell) -> Any:
         return cell
     if isinstance(cell, Badge):
         return cell.word
+    if isinstance(cell, Formula):
+        return cell.source
     if isinstance(cell, Integral):
         number = int(cell)
         return number if abs(number) < 2**53 else str(number)

@@ -84,6 +84,20 @@ def is_formula(source: str) -> bool:
     return True
 
 
+def readable(source: str) -> str:
+    """A formula in plain characters, for terminals and labels: ``\\nu^{p+1}`` as ``ν^{p+1}``."""
+
+    def sign(match: re.Match[str]) -> str:
+        name = match[1]
+        known = _LETTERS.get(name) or _OPERATORS.get(name) or _FENCES.get(name) or _BIG.get(name)
+        if known:
+            return known
+        return " " if name in _SPACES else name if name in _FUNCTIONS or name in _LIMITS else match[0]
+
+    plain = re.sub(r"\\([A-Za-z]+|.)", sign, source)
+    return " ".join(re.sub(r"([_^])\{(\w)\}", r"\1\2", plain).split())
+
+
 def _mo(text: str, attributes: str = "") -> str:
     return f"<mo{attributes}>{escape(text)}</mo>"
 

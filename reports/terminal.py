@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from reports.cells import cell_text, plain, spans
+from reports.mathml import readable
 from reports.page import Badge, Cell, Inline, Table
 
 _TONES = {"good": "green", "fair": "blue", "bad": "bold red", "none": "dim"}
@@ -93,10 +94,15 @@ def print_table(table: Table, stream: TextIO | None = None) -> None:
     from rich.text import Text
 
     # Text objects, never strings: rich reads [brackets] in strings as commands.
-    drawn = RichTable(box=box.SIMPLE_HEAD, title=Text(clean(plain(table.caption))), title_justify="left")
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD, title=Text(_encodable(clean(plain(table.caption)), out)), title_justify="left"
+    )
     for index, head in enumerate(table.heads):
         right = table.alignment(index) == "right"
-        drawn.add_column(Text(clean(plain(head.title))), justify="right" if right else "left", overflow="fold")
+        # A number or a verdict that is broken in two is misread; names and sentences may be broken.
+        whole = right or any(isinstance(row[index], Badge) for row in table.rows)
+        title = Text(_encodable(clean(plain(head.title)), out))
+        drawn.add_column(title, justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for number, row in enumerate(table.rows):
         if number in table.groups and number > 0:
             drawn.add_section()
@@ -109,7 +115,7 @@ def print_table(table: Table, stream: TextIO | None = None) -> None:
 
 
 def print_prose(text: Inline, stream: TextIO | None = None) -> None:
-    """Print a paragraph; ``**bold**`` is bold on a terminal, links and formulas are their words and sources."""
+    """Print a paragraph; ``**bold**`` is bold on a terminal, links are their words."""
     out = stream or sys.stdout
     if not is_rich(out) or not isinstance(text, str):
         out.write(_encodable(clean(plain(text)) + "\n", out))
@@ -120,7 +126,8 @@ def print_prose(text: Inline, stream: TextIO | None = None) -> None:
     styles = {"strong": "bold", "code": "cyan"}
     drawn = Text()
     for span in spans(text):
-        drawn.append(_encodable(clean(span.text), out), style=styles.get(span.kind, ""))
+        words = readable(span.text) if span.kind == "math" else span.text
+        drawn.append(_encodable(clean(words), out), style=styles.get(span.kind, ""))
     Console(file=out, highlight=False).print(drawn)
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.cells import cell_text, plain, spans
+from reports.cells import cell_data, cell_text, plain, spans
 from reports.html import cell, prose
 from reports.latex import latex_cell, latex_table, latex_text
 from reports.mathml import to_mathml
@@ -303,4 +303,20 @@ def test_neither_rich_nor_matplotlib_is_imported_before_it_is_needed() -> None:
 
 
 def test_plain_prose() -> None:
-    assert plain(("a **b** ", Link("c", "d"), r" $\nu$")) == r"a b c \nu"
+    assert plain(("a **b** ", Link("c", "d"), r" $\nu$")) == "a b c ν"
+    assert cell_text(Formula(r"\frac{1}{\nu} \sum_{j} \alpha_{j}\,\|x\|^{p+1} \le \log 2")) == (
+        r"\frac{1}{ν} ∑_j α_j ‖x‖^{p+1} ≤ log 2"
+    )
+    assert cell_data(Formula(r"\nu^p")) == r"\nu^p"
+
+
+def test_numbers_and_verdicts_are_not_broken_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [("words " * 30, 1.234e-7, Badge("strongly consistent"))]
+    out = Terminal()
+    print_table(Table(("name", "number", "verdict"), rows), out)
+    assert "1.234e-07" in out.getvalue()
+    assert "strongly consistent" in out.getvalue()
+    assert out.getvalue().count("words") == 30
