@@ -154,7 +154,7 @@ def trig_family(p: int, t: Fraction) -> tuple[ScalarClass, list[Fraction], list[
     force = [Fraction([1, 0, -1, 0][k % 4], factorial(k)) for k in range(n)]
     one = Fraction(1)
     return (
-        ScalarClass(one, mu, {2: 2 + mu} | {k: one for k in range(3, n + 3)}, {k: one for k in range(1, n + 3)}),
+        ScalarClass(one, mu, {2: 2 + mu} | dict.fromkeys(range(3, n + 3), one), dict.fromkeys(range(1, n + 3), one)),
         gamma,
         force,
     )
@@ -163,7 +163,7 @@ def trig_family(p: int, t: Fraction) -> tuple[ScalarClass, list[Fraction], list[
 def clipped_family(mu: Fraction) -> tuple[ScalarClass, list[Fraction], list[Fraction]]:
     """Gamma'' = clip(2 mu + y, mu, 1), F = sin y, c = 1: L_2 = 1 and no fourth derivative; for p = 1 only."""
     one = Fraction(1)
-    kind = ScalarClass(one, mu, {2: one, 3: one}, {k: one for k in range(1, 6)})
+    kind = ScalarClass(one, mu, {2: one, 3: one}, dict.fromkeys(range(1, 6), one))
     return kind, [Fraction(0), 2 * mu, Fraction(1, 2)], [one, Fraction(0), Fraction(-1, 2), Fraction(0)]
 
 
