@@ -73,7 +73,7 @@ def write_report(
         book.claim(page.id)
     sections = [_Section(page, book) for page in pages]
     book.claim("environment")
-    facts = [(name, cell if _is_cell(cell) else json.dumps(cell, sort_keys=True)) for name, cell in manifest.items()]
+    facts = [(name, _fact(value)) for name, value in manifest.items()]
     environment = _environment(book)
     html = environment.get_template("report.html.j2").render(
         title=title,
@@ -95,6 +95,13 @@ def _write(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8", newline="\n")
     os.replace(partial, path)
+
+
+def _fact(value: Any) -> Cell:
+    """A value of the manifest to read: mappings as ``numpy 2.4, scipy 1.17``, other structures as JSON."""
+    if isinstance(value, Mapping) and all(_is_cell(item) for item in value.values()):
+        return ", ".join(f"{name} {cell_text(item)}" for name, item in value.items())
+    return value if _is_cell(value) else json.dumps(value, sort_keys=True)
 
 
 def _is_cell(value: Any) -> bool:

@@ -232,6 +232,7 @@ def test_data_files_hold_the_exact_numbers(tmp_path: Path) -> None:
     table = Table(("n", "x"), ((10**30, Fraction(1, 3)), (np.int64(5), np.float64(0.1)), (None, Badge("proved"))))
     page = Page("numbers", "Numbers", "", (Details("d", (table,)),))
     write_report((page,), tmp_path, {"level": "quick", "versions": {"numpy": "2"}})
+    assert "numpy 2" in (tmp_path / "index.html").read_text(encoding="utf-8")
     data = json.loads((tmp_path / "data" / "numbers.json").read_text(encoding="utf-8"))
     assert data["tables"][0]["rows"] == [[str(10**30), "1/3"], [5, 0.1], [None, "proved"]]
     manifest = json.loads((tmp_path / "data" / "manifest.json").read_text(encoding="utf-8"))
