@@ -101,7 +101,8 @@ def dense_coupling(problem: Dense, nodes: Sequence[Any], weights: Sequence[Any],
         bias1 -= alpha * j**2 * nu * problem.G.T @ HG
         slope = U.T @ (problem.B - j * nu * HG)
         parts.append((j, lam, U, slope, alpha * (j * problem.G.T - problem.B.T @ matrix / nu) @ U))
-    return DenseCoupling(*(np.array(part) for part in zip(*parts)), bias0, bias1)
+    nodes_, lam_, U_, slope_, q_ = (np.array(part) for part in zip(*parts))
+    return DenseCoupling(nodes_, lam_, U_, slope_, q_, bias0, bias1)
 
 
 @njit(inline="always")

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from solvers.base import check_choice, check_positive
-from solvers.jump import JumpConfig
+from solvers.jump_config import JumpConfig
 from solvers.jump_kernel import NEVER, watch
 from solvers.lane_normals import FAST, LANES, fill_normals, fill_signs, lane_word
 from solvers.lq_law import Diagonal
