@@ -6,11 +6,17 @@ Nothing heavy is imported here, so that ``bilevel-rates --help`` costs no more t
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from synthetic.errors import InputError, MissingExtra
+
+# One thread for linear algebra, set before NumPy is loaded: our matrices are small, where threads only get into each
+# other's way, and sums must not depend on how many cores a machine has. Processes (--jobs) are what scales.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 EXAMPLES = """\
 start here:

@@ -115,6 +115,8 @@ class Outcome:
     evidence: Evidence | None
     seconds: float
     error: str = ""
+    missing: bool = False
+    """The claim needs an optional package that is not installed; ``error`` says which."""
 
     @property
     def verdicts(self) -> list[str | None]:
@@ -154,7 +156,8 @@ def run_claim(claim: Claim, level: str = "quick") -> Outcome:
     """Run one claim; a claim that raises is an outcome with an error, never a traceback for the user."""
     start = time.perf_counter()
     try:
-        evidence, error = claim.run(level), ""
-    except (MissingExtra, InputError, ArithmeticError, ValueError) as problem:
-        evidence, error = None, f"{type(problem).__name__}: {problem}"
-    return Outcome(claim, evidence, time.perf_counter() - start, error)
+        return Outcome(claim, claim.run(level), time.perf_counter() - start)
+    except MissingExtra as problem:
+        return Outcome(claim, None, time.perf_counter() - start, str(problem), missing=True)
+    except (InputError, ArithmeticError, ValueError) as problem:
+        return Outcome(claim, None, time.perf_counter() - start, f"{type(problem).__name__}: {problem}")

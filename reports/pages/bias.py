@@ -45,7 +45,7 @@ def _figure(family: str) -> tuple[Figure, str]:
         f"bias-{family.replace('_', '-')}",
         f"Norm of the hyper-gradient bias against nu on log-log axes for {WORDS[family]} stencils on three problems; "
         "each order p is a straight line of slope p.",
-        panels=(*EXACT, "digits"),
+        titles=(*EXACT, "digits"),
         legend="bottom",
     )
     for panel, problem in zip(plot.panels, (*EXACT, "digits")):
@@ -70,10 +70,10 @@ def build(context: Context) -> Page:
     """The page; claims of the order are run here too, so that the table shows what was measured now."""
     blocks: list[Block] = [
         Paragraph(
-            r"With exact lower-level solutions the estimator is $\hat\psi'(0) = \frac{1}{\nu}\sum_j \alpha_j \psi(j\nu)$, "
-            r"$\psi(\nu) = \nabla_x(\nu f + g)(x, y^*_\nu(x))$ and $\psi'(0) = \nabla\varphi(x)$ "
-            r"(paper 000, Eq. (9)). Its bias is $m_{p+1}\psi_{p+1}\nu^p$ to leading order, $\psi_k$ the Taylor coefficients of $\psi$ and "
-            r"$m_k = \sum_j \alpha_j j^k$."
+            r"The estimator, lower levels solved exactly, is $\hat\psi'(0) = \frac{1}{\nu}\sum_j \alpha_j \psi(j\nu)$ "
+            r"with $\psi(\nu) = \nabla_x(\nu f + g)(x, y^*_\nu(x))$ and $\psi'(0) = \nabla\varphi(x)$ "
+            r"(paper 000, Eq. (9)). Its bias is $m_{p+1}\psi_{p+1}\nu^p$ to leading order, $\psi_k$ the Taylor "
+            r"coefficients of $\psi$ and $m_k = \sum_j \alpha_j j^k$."
         ),
         Formula(r"\hat\psi'(0) - \nabla\varphi(x) = m_{p+1} \psi_{p+1} \nu^p + O(\nu^{p+1})"),
     ]
