@@ -128,6 +128,10 @@ class Noise(ABC):
     def variance(self, problem: Any, x: Array, y: Array) -> tuple[Array, Array]:
         """(E||F - grad f||^2, E||G - grad g||^2) of ONE sample, exact, each of the batch shape."""
 
+    def product(self, problem: Any, method: str, x: Array, y: Array, v: Array, address: Address, samples: int) -> Array:
+        """The product ``method`` ("hvp_g", "jvp_g") before :meth:`perturb`: exact, unless samples are batches."""
+        return getattr(problem, method)(x, y, v)
+
     def check(self, problem: Any) -> None:  # noqa: B027 (most models need nothing)
         """Raise InputError when ``problem`` lacks what this model needs."""
 
@@ -244,6 +248,8 @@ class Minibatch(Noise):
     The problem offers n_f, n_g, grad_f_at(x, y, index) and grad_g_at(x, y, index); index has shape batch + (b,) and the
     gradients come back averaged over its last axis. F's x and y parts use the same batch, as do G's; F and G draw
     independent ones. One call answers one batch, so component gradients number batch_f F and batch_g G.
+    HVP and JVP answers average hvp_g_at(x, y, v, index) and jvp_g_at over the batch that G has at the same address;
+    they are exact for a problem without these methods.
     """
 
     batch_f: int
@@ -274,28 +280,47 @@ class Minibatch(Noise):
         self, problem: Any, x: Array, y: Array, address: Address, samples: int, levels: str, part: str
     ) -> dict[Stream, Array]:
         xp = namespace(x)
-        batch = x.shape[:-1]
         ends = {"x": slice(0, problem.dim_x), "y": slice(problem.dim_x, None)}
         found: dict[Stream, Array] = {}
         for level in levels:
-            gradient, terms, size, stream = self._level(problem, level)
-            law = philox.index_law(int(terms))
-            if samples * -(-size // law.per_block) > 2**32:
-                raise InputError("samples", samples, "samples * batch must stay below 2^33: a draw has 2^32 blocks")
+            gradient = self._level(problem, level)[0]
 
-            def answer(
-                at: Address, gradient: Any = gradient, law: Law = law, size: int = size, s: int = stream
-            ) -> Array:
-                index = philox.draw_blocks(law, at, [(s, size)], x)[..., :size]
-                lanes = (at.sample.shape[0], *batch)
-                index = xp.broadcast_to(index, (*lanes, size))
-                points = (xp.broadcast_to(z[None, ...], (*lanes, z.shape[-1])) for z in (x, y))
-                return xp.concat(list(gradient(*points, index)), axis=-1)
+            def answer(*points: Array, gradient: Any = gradient) -> Array:
+                return xp.concat(list(gradient(*points)), axis=-1)
 
-            cost = math.prod(batch) * size * (problem.dim_x + problem.dim_y)
-            mean = sample_mean(answer, address, samples, cost)
+            mean = self._mean(problem, level, answer, (x, y), address, samples)
             found |= {STREAMS[level][block]: mean[..., ends[block]] for block in part}
         return found
+
+    def product(self, problem: Any, method: str, x: Array, y: Array, v: Array, address: Address, samples: int) -> Array:
+        on_terms = getattr(problem, f"{method}_at", None)
+        if not callable(on_terms):
+            return getattr(problem, method)(x, y, v)
+        return self._mean(problem, "g", on_terms, (x, y, v), address, samples)
+
+    def terms(self, problem: Any, level: str, address: Address, reference: Array) -> Array:
+        """Indices of the terms in the batch of F ("f") or G ("g") at ``address``: address.shape + (batch size,)."""
+        _, terms, size, stream = self._level(problem, level)
+        return philox.draw_blocks(philox.index_law(int(terms)), address, [(stream, size)], reference)[..., :size]
+
+    def _mean(
+        self, problem: Any, level: str, on_terms: Any, points: tuple[Array, ...], address: Address, samples: int
+    ) -> Array:
+        """Mean of on_terms(*points, index) over ``samples`` batches."""
+        xp, batch = namespace(points[0]), points[0].shape[:-1]
+        _, terms, size, _ = self._level(problem, level)
+        if samples * -(-size // philox.index_law(int(terms)).per_block) > 2**32:
+            raise InputError("samples", samples, "samples * batch must stay below 2^33: a draw has 2^32 blocks")
+
+        def answer(at: Address) -> Array:
+            index = self.terms(problem, level, at, points[0])
+            lanes = (index.shape[0], *batch)
+            # an address without a batch axis serves every lane: its sample axis must stay in front
+            index = xp.reshape(index, (lanes[0], *(1,) * (len(lanes) + 1 - index.ndim), *index.shape[1:]))
+            index = xp.broadcast_to(index, (*lanes, size))
+            return on_terms(*(xp.broadcast_to(z[None, ...], (*lanes, z.shape[-1])) for z in points), index)
+
+        return sample_mean(answer, address, samples, math.prod(batch) * size * (problem.dim_x + problem.dim_y))
 
     def variance(self, problem: Any, x: Array, y: Array) -> tuple[Array, Array]:
         """Exact: the full sum (1/b) mean_i ||grad f_i - mean||^2, plus ||mean - grad f||^2 if they differ."""

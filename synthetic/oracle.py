@@ -159,6 +159,16 @@ class StochasticOracle:
         (x, y), _ = self._points(x=x, y=y)
         return self.noise.variance(self.problem, x, y)
 
+    def terms(self, level: Literal["f", "g"], x: Array, *, step: Any, inner: Any = 0, node: Any = 0) -> Array:
+        """Which terms of a finite sum the batch at this address holds, (..., batch size): not counted, an address
+        is known before it is asked. Minibatch noise only.
+        """
+        terms = getattr(self.noise, "terms", None)
+        if not callable(terms):
+            raise InputError("noise", self.noise, "only minibatch noise draws terms: Minibatch(batch_f, batch_g)")
+        (x,), batch = self._points(x=x)
+        return terms(self.problem, level, self._address(batch, step, inner, node), x)
+
     def communicate(self, floats: int) -> None:
         """Count ``floats`` numbers sent between machines by each run."""
         self._counts += Counts(floats=_count("floats", floats))
@@ -213,16 +223,16 @@ class StochasticOracle:
         self, method: str, kind: str, stream: Stream, x: Array, y: Array, v: Array, step: Any, inner: Any, node: Any,
         samples: int,
     ) -> Array:  # fmt: skip
-        product = self._method(method)
+        self._method(method)
         (x, y, v), batch = self._points(x=x, y=y, v=v)
         address = self._address(batch, step, inner, node)
         n = self._lanes(batch) * _samples(samples)
         dim = self.problem.dim_y if kind == "HVP" else self.problem.dim_x
 
         def answer() -> Array:
-            exact = product(x, y, v)
-            self._check_answer(f"the problem's {method}", exact, (*batch, dim))
-            return self.noise.perturb(exact, self.noise.sigma_h, stream, address, int(samples))
+            found = self.noise.product(self.problem, method, x, y, v, address, int(samples))
+            self._check_answer(f"the problem's {method}", found, (*batch, dim))
+            return self.noise.perturb(found, self.noise.sigma_h, stream, address, int(samples))
 
         return self._meter(replace(Counts(), **{kind: n}), answer)
 

@@ -26,6 +26,8 @@ INSTANCES: dict[str, Entry] = {
     "diagonal-lq": Entry("synthetic.linear_quadratic:diagonal_lq", "linear-quadratic, diagonal, phi pluggable"),
     "dense-lq": Entry("synthetic.linear_quadratic:dense_lq", "linear-quadratic, dense, A_f indefinite"),
     "polynomial": Entry("synthetic.polynomial:skewed_polynomial", "cubic and quartic terms in both levels, no parity"),
+    "finite-sum": Entry("synthetic.finite_sum:finite_sum", "finite sums, mean-squared smoothness known exactly"),
+    "relaxed-smooth": Entry("synthetic.relaxed_smooth:relaxed_smooth", "upper level of unbounded smoothness"),
     "digits": Entry("synthetic.learn_regularize:digits", "softmax learn-to-regularize on real data", "data"),
 }
 
