@@ -221,7 +221,7 @@ def test_ctrl_c_ends_at_once_and_the_run_resumes(jobs: int, group: bool, tmp_pat
     start = time.monotonic()
     (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=20)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5  # about 0.2 s on an idle machine; the trials would take a minute
     assert process.returncode != 0
     assert "KeyboardInterrupt" in error
     workers = {int(line.split()[0]) for line in log.read_text().splitlines()}

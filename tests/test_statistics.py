@@ -322,6 +322,27 @@ def test_a_few_censored_runs_leave_the_median_alone() -> None:
     assert found.line == full.line
 
 
+def test_a_resample_that_loses_a_median_is_dropped_and_counted() -> None:
+    """Two eps, five runs, two of them censored at one eps: three or more of five draws censored lose the median."""
+    points = [Point(-1, (10,) * 5, (True,) * 5), Point(-2, (1000,) * 5, (True, True, True, False, False))]
+    measured = measure_exponent(points, Fraction(-3, 2), resamples=4000)
+    assert measured.censored == ()
+    low, high = binom.ppf([0.0005, 0.9995], 4000, binom.sf(2, 5, 0.4))
+    assert low <= measured.dropped <= high
+    assert judge(measured, 2, 0.1).theory.reasons == (f"{measured.dropped} of 4000 resamples had no slope",)
+
+
+def test_support_is_the_larger_eps_and_the_border_belongs_to_it() -> None:
+    points = data(5, np.random.default_rng(0), spread=0.0, extra=lambda x: 0.5 * max(x - 1.75, 0))
+    measured = measure_exponent(points, CHALLENGE)
+    assert measured.support is not None
+    assert measured.support.slope == pytest.approx(5, abs=1e-5)
+    assert len(measured.errors) == 5  # -2, -2.25, ..., -3
+    assert measured.errors == pytest.approx([0.125 * i for i in range(1, 6)], abs=1e-5)
+    assert measured.challenge is not None
+    assert measured.challenge.value == pytest.approx(5 + 0.375 / 1.375, abs=1e-5)
+
+
 def test_too_little_data_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match="at least two eps"):

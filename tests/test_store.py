@@ -158,12 +158,18 @@ def test_digest_depends_on_results_alone(tmp_path: Path) -> None:
 # files that are not sound stores
 
 
-def refused(path: Path, match: str) -> None:
-    """Opening fails with one line, and neither the file nor its folder changes."""
+def open_store(path: Path, read: bool) -> None:
+    with Store(path) as store:
+        assert read, "the store was opened"
+        store.records()
+
+
+def refused(path: Path, match: str, read: bool = False) -> None:
+    """Opening (``read``: reading) fails with one line, and neither the file nor its folder changes."""
     before = path.read_bytes() if path.is_file() else None
     listing = sorted(os.listdir(path.parent)) if path.parent.is_dir() else None
-    with pytest.raises(StoreError, match=match) as caught, Store(path) as store:
-        store.records()
+    with pytest.raises(StoreError, match=match) as caught:
+        open_store(path, read)
     assert "\n" not in str(caught.value)
     assert (path.read_bytes() if path.is_file() else None) == before
     assert (sorted(os.listdir(path.parent)) if path.parent.is_dir() else None) == listing
@@ -223,7 +229,7 @@ def test_one_changed_digit_is_found(tmp_path: Path) -> None:
     digits = str(BIG * 7).encode()
     assert whole.count(digits) == 1
     path.write_bytes(whole.replace(digits, b"9" + digits[1:]))
-    refused(path, "does not match its digest")
+    refused(path, "does not match its digest", read=True)
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:

@@ -169,27 +169,20 @@ def _here(trial: TrialFunction, todo: Iterable[Task]) -> Any:
         yield task, attempt(trial, task.cell.arguments, task.seeds)
 
 
-_guarded = False
-
-
 def _end_with(parent: int) -> None:
-    """In a worker: leave when ``parent`` is gone, else a killed run would keep its workers for minutes."""
-    global _guarded
+    """In a new worker: leave when ``parent`` is gone, else a killed run would keep its workers for minutes."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
         os._exit(1)
 
-    if not _guarded:
-        _guarded = True
-        threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _numbered(
-    index: int, parent: int, trial: TrialFunction, arguments: Mapping[str, Any], seeds: tuple[int, ...]
+    index: int, trial: TrialFunction, arguments: Mapping[str, Any], seeds: tuple[int, ...]
 ) -> tuple[int, list[Outcome]]:
-    _end_with(parent)
     return index, attempt(trial, arguments, seeds)
 
 
@@ -198,10 +191,17 @@ def _spread(trial: TrialFunction, todo: list[Task], jobs: int) -> Any:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    calls = (delayed(_numbered)(i, os.getpid(), trial, task.cell.arguments, task.seeds) for i, task in enumerate(todo))
+    calls = (delayed(_numbered)(i, trial, task.cell.arguments, task.seeds) for i, task in enumerate(todo))
     try:
         # Unordered: a result waits for no slower one before it is stored.
-        with closing(Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)) as results:
+        pool = Parallel(
+            n_jobs=jobs,
+            backend="loky",
+            return_as="generator_unordered",
+            initializer=_end_with,
+            initargs=(os.getpid(),),
+        )
+        with closing(pool(calls)) as results:
             for index, outcomes in results:
                 yield todo[index], outcomes
     except TerminatedWorkerError as error:
