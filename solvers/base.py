@@ -36,8 +36,42 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise InputError(name, value, f"choose one of {', '.join(choices)}")
 
 
+NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "F": ("F", ("grad_f",)),
+    "G": ("G", ("grad_g",)),
+    "HVP": ("hvp", ("hvp_g",)),
+    "JVP": ("jvp", ("jvp_g",)),
+    "f": ("value_f", ("f",)),
+    "g": ("value_g", ("g",)),
+    "sum": ("query", ("n_f", "n_g", "grad_f_at", "grad_g_at")),
+    "agents": ("communicate", ("agents",)),
+}
+"""What a solver may need: the method that the oracle must have, and the attributes of the problem behind it.
+
+"sum": a finite sum. "agents": the agents side by side (``StochasticOracle(problem.stacked, ...)``)."""
+
+
+def check_needs(solver: Solver, problem: BilevelProblem, oracle: StochasticOracle) -> None:
+    """Raise InputError, before any work, when the oracle or its problem lacks what ``solver.needs`` names."""
+    asked = oracle.problem
+    for need in solver.needs:
+        if need not in NEEDS:
+            raise InputError(f"{type(solver).__name__}.needs", need, f"name needs among {', '.join(NEEDS)}")
+        method, attributes = NEEDS[need]
+        if not callable(getattr(oracle, method, None)):
+            raise InputError("oracle", oracle, f"{type(solver).__name__} needs {need}: an oracle with .{method}")
+        for attribute in attributes:
+            if getattr(asked, attribute, None) is None:
+                name = getattr(asked, "name", type(asked).__name__)
+                fix = f"{type(solver).__name__} needs {need}: the oracle's problem must offer .{attribute}"
+                raise InputError("oracle.problem", name, fix)
+    dims = [(p.dim_x, p.dim_y) for p in (asked, problem)]
+    if dims[0] != dims[1]:
+        raise InputError("oracle.problem", dims[0], f"pass an oracle of this problem, (dim_x, dim_y) = {dims[1]}")
+
+
 class Solver(Protocol):
-    """The protocol of the module docstring; ``needs`` names the oracles that step() asks (F, G, HVP, JVP, f, g)."""
+    """The protocol of the module docstring; ``needs`` names what step() asks, among :data:`NEEDS`."""
 
     needs: tuple[str, ...]
 
@@ -71,11 +105,16 @@ def run(
     *,
     eps: float | None = None,
     progress: Callable[[int], None] | None = None,
+    state: Any = None,
 ) -> Run:
-    """Run ``solver``; stop early once exact ||grad phi|| <= eps for every seed (the solver never sees that)."""
+    """Run ``solver``; stop early once exact ||grad phi|| <= eps for every seed (the solver never sees that).
+
+    ``state``: continue from here (a checkpoint, see :mod:`solvers.checkpoint`) in place of init(problem, x0, y0).
+    """
     if eps is not None:
         check_positive("eps", eps)
-    state = solver.init(problem, x0, y0)
+    check_needs(solver, problem, oracle)
+    state = solver.init(problem, x0, y0) if state is None else state
     norms, calls, status = [to_numpy(norm(problem.hypergrad(state.x)))], [oracle.counts.sfo], "done"
     while not solver.terminate(state):
         try:

@@ -186,6 +186,15 @@ class StochasticOracle:
         self._afford(more)
         self._charged += more
 
+    def restore(self, counts: Counts, charged: Counts) -> None:
+        """Go on counting from a checkpoint's counts in place of this oracle's own."""
+        for name, value in (("counts", counts), ("charged", charged)):
+            if not isinstance(value, Counts):
+                raise InputError(name, value, "pass Counts")
+            for kind in fields(Counts):
+                _count(f"{name}.{kind.name}", getattr(value, kind.name))
+        self._counts, self._charged = counts, charged
+
     def _afford(self, more: Counts) -> None:
         spent = self._counts.calls + self._charged.calls
         if self.budget is not None and spent + more.calls > self.budget:

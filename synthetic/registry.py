@@ -28,6 +28,10 @@ INSTANCES: dict[str, Entry] = {
     "polynomial": Entry("synthetic.polynomial:skewed_polynomial", "cubic and quartic terms in both levels, no parity"),
     "finite-sum": Entry("synthetic.finite_sum:finite_sum", "finite sums, mean-squared smoothness known exactly"),
     "relaxed-smooth": Entry("synthetic.relaxed_smooth:relaxed_smooth", "upper level of unbounded smoothness"),
+    "strict-saddle": Entry("synthetic.saddle:strict_saddle", "strict saddle at 0, negative curvature known"),
+    "agents": Entry("synthetic.agents:heterogeneous_agents", "m agents whose local hyper-gradients do not average"),
+    "lq-dial": Entry("synthetic.dials:lq_dial", "linear-quadratic, condition number as a dial"),
+    "polynomial-dial": Entry("synthetic.dials:polynomial_dial", "cubic and quartic terms, condition number as a dial"),
     "digits": Entry("synthetic.learn_regularize:digits", "softmax learn-to-regularize on real data", "data"),
 }
 
