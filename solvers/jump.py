@@ -13,7 +13,7 @@ fused multiply-add last bits may differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,11 +80,8 @@ def run_jump(config: JumpConfig, seeds: Sequence[int] | np.ndarray) -> JumpResul
     start = config.y0 - law.minimisers(problem, config.nu, config.x0)
     if dense:
         start = np.einsum("pij,pi->pj", law.U, start)
-    parts = [
-        _run_lanes(config, law, tables, start, experiment, seed_array[i : i + LANES])
-        for i in range(0, len(seed_array), LANES)
-    ]
-    hit, sustained, last, norms, x, w = (np.concatenate(part) for part in zip(*parts))
+    run = (_dense_run if dense else _diagonal_run)(config, law, tables, experiment)
+    hit, sustained, last, norms, x, w = over_lanes(seed_array, run, config.x0, start, config.marks.size)
     method = {DIRECT: "direct", JOINT: "joint", FILTERED: "filtered"}[tables.mode]
     y = None if tables.mode == FILTERED else _lower_levels(config, law, x, w)
     return JumpResult(config, method, seed_array, hit, sustained, last, config.marks, norms, x, y)
@@ -97,33 +94,66 @@ def _lower_levels(config: JumpConfig, law: Any, x: np.ndarray, w: np.ndarray) ->
     return w + law.minimisers(config.problem, config.nu, x)
 
 
-def _run_lanes(
-    config: JumpConfig, law: Any, tables: Tables, start: np.ndarray, experiment: np.uint64, seeds: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """At most LANES seeds; missing lanes repeat the first seed and are dropped."""
-    used, marks = len(seeds), config.marks
-    lanes = np.concatenate([seeds, np.repeat(seeds[:1], LANES - used)]).astype(np.uint64)
-    x = np.repeat(config.x0[:, None], LANES, axis=1)
-    w = np.repeat(start[:, :, None], LANES, axis=2)
-    hit, sustained, last = (np.full(LANES, NEVER) for _ in range(3))
-    norms = np.full((marks.size, LANES), np.nan)
+Found = tuple[np.ndarray, ...]
+"""hit, sustained, last (LANES,), norms (C, LANES), x (dx, LANES), w (p, dy, LANES): start in, results out."""
+
+
+def over_lanes(
+    seeds: np.ndarray, run: Callable[[np.ndarray, Found], None], x0: np.ndarray, w0: np.ndarray, marks: int
+) -> Found:
+    """``run`` on groups of LANES seeds, every one started at (x0, w0); the results with the seeds' axis first.
+
+    The last group's free lanes repeat its first seed and are dropped.
+    """
+    padded = np.concatenate([seeds, np.repeat(seeds[-1:], -len(seeds) % LANES)]).astype(np.uint64)
+    starts: tuple[tuple[Any, tuple[int, ...]], ...] = ((NEVER, ()), (NEVER, ()), (NEVER, ()), (np.nan, (marks,)))
+    found = tuple(np.full((*shape, len(padded)), value) for value, shape in starts)
+    found += tuple(np.repeat(a[..., None], len(padded), axis=-1) for a in (x0, w0))
+    for first in range(0, len(padded), LANES):
+        part = tuple(np.ascontiguousarray(a[..., first : first + LANES]) for a in found)
+        run(padded[first : first + LANES], part)
+        for whole, done in zip(found, part):
+            whole[..., first : first + LANES] = done
+    return tuple(np.moveaxis(a, -1, 0)[: len(seeds)] for a in found)
+
+
+def _watching(config: JumpConfig) -> tuple[Any, ...]:
+    return config.eps**2, config.T_max, config.sustain, config.linger, config.stop, config.marks
+
+
+def _diagonal_run(
+    config: JumpConfig, law: Any, tables: Tables, experiment: np.uint64
+) -> Callable[[np.ndarray, Found], None]:
+    p = len(law.H)
     until, eta_x, sigma, rho, gain = tables.arrays()
-    watching = (config.eps**2, config.T_max, config.sustain, config.linger, config.stop, marks)
-    x_end, w_end = np.empty_like(x), np.empty_like(w)
-    if isinstance(config.problem, Dense):
-        run_dense_group(
-            experiment, lanes, x, w, config.problem.P, law.bias0, law.bias1, law.slope, law.q, until, eta_x, sigma,
-            rho, gain, config.normalise, *watching, hit, sustained, last, norms, x_end, w_end,
-        )  # fmt: skip
-    else:
-        p = len(law.H)
-        factor = np.array(tables.factor) if tables.factor else np.zeros((1, p, p, 1))
-        wide = (
-            np.repeat(a, LANES, axis=-1) for a in (config.problem.curvature, law.bias0, law.bias1, law.slope, law.q)
-        )
+    factor = np.repeat(np.array(tables.factor) if tables.factor else np.zeros((1, p, p, 1)), LANES, axis=-1)
+    constants = (config.problem.curvature, law.bias0, law.bias1, law.slope, law.q)  # type: ignore[union-attr]
+    wide = [np.repeat(a, LANES, axis=-1) for a in constants]
+    rows = (until, eta_x, sigma[:, None, :], rho, gain, factor)
+    watching = _watching(config)
+
+    def run(lanes: np.ndarray, found: Found) -> None:
+        hit, sustained, last, norms, x, w = found
+        x_end, w_end = x.reshape(-1), w.reshape(p, -1)
         run_group(
-            experiment, lanes, x.ravel(), w.reshape(p, -1), *wide, until, eta_x, sigma[:, None, :], rho, gain,
-            np.repeat(factor, LANES, axis=-1), tables.mode, config.normalise, *watching, hit, sustained, last, norms,
-            x_end.reshape(-1), w_end.reshape(p, -1),
+            experiment, lanes, x_end.copy(), w_end.copy(), *wide, *rows, tables.mode, config.normalise, *watching,
+            hit, sustained, last, norms, x_end, w_end,
         )  # fmt: skip
-    return tuple(np.moveaxis(a, -1, 0)[:used] for a in (hit, sustained, last, norms, x_end, w_end))
+
+    return run
+
+
+def _dense_run(
+    config: JumpConfig, law: Any, tables: Tables, experiment: np.uint64
+) -> Callable[[np.ndarray, Found], None]:
+    constants = (config.problem.P, law.bias0, law.bias1, law.slope, law.q)  # type: ignore[union-attr]
+    rows, watching = tables.arrays(), _watching(config)
+
+    def run(lanes: np.ndarray, found: Found) -> None:
+        hit, sustained, last, norms, x, w = found
+        run_dense_group(
+            experiment, lanes, x.copy(), w.copy(), *constants, *rows, config.normalise, *watching,
+            hit, sustained, last, norms, x, w,
+        )  # fmt: skip
+
+    return run

@@ -128,7 +128,7 @@ def run_dense_group(
     dx, estimate, gradient = (np.zeros((dx_dim, LANES)), np.zeros((dx_dim, LANES)), np.zeros((dx_dim, LANES)))
     squares, scale = np.zeros(LANES), np.zeros(LANES)
     run_start, word, zero = np.full(LANES, NEVER), lane_word(0, KERNEL_STREAM), np.uint64(0)
-    row, mark, t, alive = 0, 0, 0, LANES
+    row, mark, t, alive = np.int64(0), np.int64(0), np.int64(0), np.int64(LANES)
     while True:
         gradient[:] = 0.0
         _add_product(gradient, hessian, x, 1.0)
@@ -145,9 +145,13 @@ def run_dense_group(
         if running < alive:
             for lane in range(LANES):
                 if last[lane] == t:
-                    x_end[:, lane] = x[:, lane]
+                    for i in range(dx_dim):
+                        x_end[i, lane] = x[i, lane]
                     for j in range(p):
-                        v_end[j, :, lane] = v[j, :, lane] - slope[j] @ np.ascontiguousarray(dx[:, lane])
+                        for i in range(dy):
+                            v_end[j, i, lane] = v[j, i, lane]
+                            for k in range(dx_dim):
+                                v_end[j, i, lane] -= slope[j, i, k] * dx[k, lane]
             alive = running
         if running == 0:
             return

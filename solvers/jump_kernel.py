@@ -70,7 +70,8 @@ def spread(table, wide):
     """
     for j in range(table.shape[0]):
         for i in range(table.shape[1]):
-            wide[j, i * LANES : (i + 1) * LANES] = table[j, i]
+            for lane in range(LANES):
+                wide[j, i * LANES + lane] = table[j, i]
 
 
 @njit(**FAST)
@@ -159,7 +160,7 @@ def run_group(
     rho_row, gain_row, sigma_row = np.zeros((p, n)), np.zeros((p, n)), np.zeros((1, n))
     squares, scale = np.zeros(LANES), np.zeros(LANES)
     run_start, word, zero = np.full(LANES, NEVER), lane_word(0, KERNEL_STREAM), np.uint64(0)
-    row, mark, t, alive = -1, 0, 0, LANES
+    row, mark, t, alive = np.int64(-1), np.int64(0), np.int64(0), np.int64(LANES)
     while True:
         _gradient_step(x, estimate, squares, curvature, bias0, bias1)
         if mark < checkpoints.size and t == checkpoints[mark]:

@@ -142,9 +142,10 @@ def lane_word(node, stream):
 @njit(**FAST)
 def fill_normals(z, blocks, first, inner, step, word, experiment, seeds):
     """z[4 b + i, lane] = normal i of block first + b, b < blocks, for LANES seeds; every address word is a uint64."""
-    inner, step, word = inner & _LOW, step & _LOW, word & _LOW
+    # a signed word among unsigned ones would silently turn the arithmetic into floating point
+    inner, step, word = np.uint64(inner) & _LOW, np.uint64(step) & _LOW, np.uint64(word) & _LOW
     for b in range(blocks):
-        block = (first + np.uint64(b)) & _LOW
+        block = (np.uint64(first) + np.uint64(b)) & _LOW
         for lane in range(LANES):
             w0, w1, w2, w3 = philox_block(block, inner, step, word, experiment, seeds[lane])
             z0, z1 = box_muller(w0, w1)
@@ -158,8 +159,9 @@ def fill_normals(z, blocks, first, inner, step, word, experiment, seeds):
 @njit(**FAST)
 def fill_signs(z, d, first, inner, step, word, experiment, seeds):
     """z[i, lane] = sign i < d of the draw that starts at block first (synthetic.philox.rademacher)."""
+    inner, step, word = np.uint64(inner) & _LOW, np.uint64(step) & _LOW, np.uint64(word) & _LOW
     for i in range(d):
-        block, bit = first + np.uint64(i // 128), np.uint64(i % 32)
+        block, bit = (np.uint64(first) + np.uint64(i // 128)) & _LOW, np.uint64(i % 32)
         for lane in range(LANES):
             if i % 32 == 0:  # the word stays in z as its own bits until its 32 signs are read
                 w = philox_block(block, inner, step, word, experiment, seeds[lane])

@@ -14,7 +14,7 @@ Calls are METERED: a counter goes up by one where a sample is drawn, and nothing
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ import numpy as np
 from numba import njit
 
 from solvers.base import check_choice, check_positive
+from solvers.jump import Found, over_lanes
 from solvers.jump_config import JumpConfig
 from solvers.jump_kernel import NEVER, watch
 from solvers.lane_normals import FAST, LANES, fill_normals, fill_signs, lane_word
@@ -71,14 +72,20 @@ def _inner_step(y, x, data, j_nu, eta, sigma_f, sigma_g, amplitude, f_noise, g_n
 
 
 @njit(**FAST)
-def _add_estimate(estimate, y, x, data, j, alpha, nu, sigma_f, sigma_g, amplitude, f_mean, g_mean):
-    """estimate += alpha_j (j F_x + G_x / nu) with the mean noise of the batch."""
+def _add_estimate(estimate, y, x, data, j, alpha, nu, sigma_f, sigma_g, amplitude, f_sum, g_sum):
+    """estimate += alpha_j (j F_x + G_x / nu) with the summed noise of the batch; sigma_f, sigma_g come over S."""
     for n in range(y.size):
         residual = y[n] - data[3, n] * x[n]
         slope = data[5, n] + data[4, n] * x[n] + data[2, n] * residual
-        F = data[0, n] * x[n] + data[4, n] * residual - data[3, n] * slope + sigma_f * amplitude[n] * f_mean[n]
-        G = -data[3, n] * (data[1, n] * residual) + sigma_g * amplitude[n] * g_mean[n]
+        F = data[0, n] * x[n] + data[4, n] * residual - data[3, n] * slope + sigma_f * amplitude[n] * f_sum[n]
+        G = -data[3, n] * (data[1, n] * residual) + sigma_g * amplitude[n] * g_sum[n]
         estimate[n] += alpha * (j * F + G / nu)
+
+
+@njit(**FAST)
+def _accumulate(total, term):
+    for n in range(total.size):
+        total[n] += term[n]
 
 
 @njit(**FAST)
@@ -116,7 +123,8 @@ def run_literal_group(
     sum_f, sum_g, estimate, amplitude = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n)
     f, g = z[0].reshape(-1)[:n], z[1].reshape(-1)[:n]
     squares, run_start = np.zeros(LANES), np.full(LANES, NEVER)
-    stage, mark, t, alive, calls = 0, 0, 0, LANES, 0
+    zero, one = np.int64(0), np.int64(1)  # typed, or every literal would compile a copy of what it is passed to
+    stage, mark, t, alive, calls = zero, zero, zero, np.int64(LANES), zero
     while True:
         _squares(squares, x, data[0])
         if mark < checkpoints.size and t == checkpoints[mark]:
@@ -130,37 +138,39 @@ def run_literal_group(
                 if last[i % LANES] == t:
                     meter[i % LANES] = calls
                     x_end[i] = x[i]
-                    y_end[:, i] = y[:, i]
+                    for m in range(p):
+                        y_end[m, i] = y[m, i]
             alive = running
         if running == 0:
             return
         while stage + 1 < starts.size and t >= starts[stage + 1]:
             stage += 1
         for m in range(p):
-            j_nu, node = nodes[m] * nu, 0 if shared_inner else nodes[m]
+            j_nu, node = nodes[m] * nu, zero if shared_inner else nodes[m]
             for k in range(K[stage]):
-                inner = 1 if frozen else 1 + k
+                inner = one if frozen else one + k
                 if k == 0 or not frozen:
-                    _draw(z, d, signs, 0, inner, t, node, 1, experiment, seeds)
+                    _draw(z, d, signs, zero, inner, t, node, one, experiment, seeds)
                 calls += 1
                 if scale < np.inf:
                     _amplitude(amplitude, y[m], scale)
                 _inner_step(y[m], x, data, j_nu, eta_y[stage], sigma_f, sigma_g, amplitude, f, g)
         estimate[:] = 0.0
         for m in range(p):
-            node = 0 if shared_x else nodes[m]
+            node = zero if shared_x else nodes[m]
             sum_f[:] = 0.0
             sum_g[:] = 0.0
             for i in range(S[stage]):
-                _draw(z, d, signs, i, 0, t, node, 0, experiment, seeds)
+                _draw(z, d, signs, i, zero, t, node, zero, experiment, seeds)
                 calls += 1
-                sum_f += f
-                sum_g += g
-            sum_f /= S[stage]
-            sum_g /= S[stage]
+                _accumulate(sum_f, f)
+                _accumulate(sum_g, g)
             if scale < np.inf:
                 _amplitude(amplitude, y[m], scale)
-            _add_estimate(estimate, y[m], x, data, nodes[m], alpha[m], nu, sigma_f, sigma_g, amplitude, sum_f, sum_g)
+            _add_estimate(
+                estimate, y[m], x, data, nodes[m], alpha[m], nu, sigma_f / S[stage], sigma_g / S[stage], amplitude,
+                sum_f, sum_g,
+            )  # fmt: skip
         _move(x, estimate, eta_x[stage], normalise)
         t += 1
 
@@ -205,35 +215,37 @@ def run_literal(
     experiment = np.uint64(integers("experiment", config.experiment, 0, 2**32))
     pairs = [(int(j), float(w)) for j, w in zip(config.nodes, config.weights) if w or zero_node]
     chosen = (np.array([j for j, _ in pairs]), np.array([w for _, w in pairs]))
-    parts = [
-        _run_lanes(config, chosen, noise, scale, experiment, seed_array[i : i + LANES])
-        for i in range(0, len(seed_array), LANES)
-    ]
-    hit, sustained, last, norms, meter, x, y = (np.concatenate(part) for part in zip(*parts))
-    metered = tuple(int(m) for m in meter)
+    start = np.repeat(config.y0[None], len(pairs), axis=0)
+    run, meter = _literal_run(config, chosen, noise, scale, experiment)
+    hit, sustained, last, norms, x, y = over_lanes(seed_array, run, config.x0, start, config.marks.size)
+    metered = tuple(int(m) for m in np.concatenate(meter)[: len(seed_array)])
     names = tuple(j for j, _ in pairs)
     return LiteralResult(config, names, seed_array, hit, sustained, last, config.marks, norms, metered, x, y)
 
 
-def _run_lanes(
-    config: JumpConfig, chosen: Any, noise: str, scale: float, experiment: np.uint64, seeds: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    used, marks, problem = len(seeds), config.marks, config.problem
+def _literal_run(
+    config: JumpConfig, chosen: Any, noise: str, scale: float, experiment: np.uint64
+) -> tuple[Callable[[np.ndarray, Found], None], list[np.ndarray]]:
+    """What runs one group of lanes, and the list in which it leaves their counts."""
+    problem, p = config.problem, len(chosen[0])
     assert isinstance(problem, Diagonal)
-    lanes = np.concatenate([seeds, np.repeat(seeds[:1], LANES - used)]).astype(np.uint64)
-    rows = (problem.curvature, problem.a, problem.h, problem.b, problem.gamma, problem.c0)
-    x = np.repeat(config.x0, LANES)
-    y = np.repeat(np.repeat(config.y0, LANES)[None], len(chosen[0]), axis=0)
-    hit, sustained, last, meter = (np.full(LANES, NEVER) for _ in range(4))
-    norms = np.full((marks.size, LANES), np.nan)
-    x_end, y_end = np.empty_like(x), np.empty_like(y)
-    by_stage = (np.array([getattr(s, name) for s in config.stages]) for name in ("start", "eta_x", "eta_y", "S", "K"))
-    run_literal_group(
-        experiment, lanes, x, y, np.repeat(np.array(rows), LANES, axis=1), *chosen, config.nu, *by_stage,
+    data = np.array([problem.curvature, problem.a, problem.h, problem.b, problem.gamma, problem.c0])
+    names = ("start", "eta_x", "eta_y", "S", "K")
+    fixed = (
+        np.repeat(data, LANES, axis=1), *chosen, config.nu,
+        *(np.array([getattr(stage, name) for stage in config.stages]) for name in names),
         config.sigma_f, config.sigma_g, noise == "rademacher", scale if noise == "multiplicative" else np.inf,
         config.sharing != "independent", config.sharing == "everywhere", config.inner == "frozen", config.normalise,
-        config.eps**2, config.T_max, config.sustain, config.linger, config.stop, marks,
-        hit, sustained, last, norms, meter, x_end, y_end,
+        config.eps**2, config.T_max, config.sustain, config.linger, config.stop, config.marks,
     )  # fmt: skip
-    shaped = (hit, sustained, last, norms, meter, x_end.reshape(-1, LANES), y_end.reshape(len(y), -1, LANES))
-    return tuple(np.moveaxis(a, -1, 0)[:used] for a in shaped)
+    meters: list[np.ndarray] = []
+
+    def run(lanes: np.ndarray, found: Found) -> None:
+        hit, sustained, last, norms, x, y = found
+        meters.append(np.zeros(LANES, dtype=np.int64))
+        x_end, y_end = x.reshape(-1), y.reshape(p, -1)
+        run_literal_group(
+            experiment, lanes, x_end.copy(), y_end.copy(), *fixed, hit, sustained, last, norms, meters[-1], x_end, y_end
+        )
+
+    return run, meters

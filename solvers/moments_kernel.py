@@ -109,6 +109,13 @@ def _level(mean, cov, weight):
 
 
 @njit(**FAST)
+def _copy(target, source):
+    flat, from_ = target.reshape(-1), source.reshape(-1)
+    for i in range(flat.size):
+        flat[i] = from_[i]
+
+
+@njit(**FAST)
 def advance_by(rung_D, rung_v, rung_Q, steps, mean, cov):
     """(mean, cov) after ``steps`` < 2^RUNGS more steps; ladder axes (rung, block, ...). In place."""
     n = mean.shape[1]
@@ -117,8 +124,8 @@ def advance_by(rung_D, rung_v, rung_Q, steps, mean, cov):
         if (steps >> k) & 1:
             for b in range(mean.shape[0]):
                 _advance(rung_D[k, b], rung_v[k, b], rung_Q[k, b], mean[b], cov[b], new_mean, new_cov, work)
-                mean[b] = new_mean
-                cov[b] = new_cov
+                _copy(mean[b], new_mean)
+                _copy(cov[b], new_cov)
 
 
 @njit(**FAST)
@@ -180,15 +187,18 @@ def first_below(rung_D, rung_v, rung_Q, start, weight, target, sustain):
     reach = octave
     while True:
         for k in range(reach - 1, -1, -1):
-            trial_mean[:], trial_cov[:] = mean, cov
+            _copy(trial_mean, mean)
+            _copy(trial_cov, cov)
             advance_by(rung_D[k : k + 1], rung_v[k : k + 1], rung_Q[k : k + 1], 1, trial_mean, trial_cov)
             if _level(trial_mean, trial_cov, weight) > target:
-                mean[:], cov[:] = trial_mean, trial_cov
+                _copy(mean, trial_mean)
+                _copy(cov, trial_cov)
                 at += np.int64(1) << k
         found = at + 1
         step = max(np.int64(1), np.int64((sustain - 1.0) * found / 8.0))
         passed = np.int64(1)
-        trial_mean[:], trial_cov[:] = mean, cov
+        _copy(trial_mean, mean)
+        _copy(trial_cov, cov)
         advance_by(rung_D, rung_v, rung_Q, 1, trial_mean, trial_cov)
         held = True
         while held and found + step * passed <= sustain * found:
@@ -197,6 +207,7 @@ def first_below(rung_D, rung_v, rung_Q, start, weight, target, sustain):
             passed += 1
         if held:
             return found
-        mean[:], cov[:] = trial_mean, trial_cov
+        _copy(mean, trial_mean)
+        _copy(cov, trial_cov)
         at = found + step * (passed - 1)
         reach = min(rungs - 1, octave + 1)
