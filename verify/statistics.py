@@ -9,8 +9,8 @@ of any size; a run that did not reach its target is censored: its count is a low
 - ERT, the expected running time: calls of all runs / number of runs that hit (Hansen et al., COCO);
 - exponent: least squares on x of the median of log10 calls (or of log10 ERT), over the points whose median is exact;
 - interval: nested bootstrap. The grid of eps is fixed and the seeds are what is random, so each resample draws the
-  seeds of every eps anew, takes the medians and fits again; percentile interval; the generator is seeded. Seen on 2000 synthetic data sets of 6 eps and
-  24 runs, nominal 0.95: it covers in 0.973 (median) and 0.938 (ERT).
+  seeds of every eps anew, takes the medians and fits again; percentile interval; the generator is seeded.
+  Seen on 2000 synthetic data sets of 6 eps and 24 runs, nominal 0.95: it covers in 0.973 (median), 0.938 (ERT).
 
 ``support`` are the points of larger eps, ``challenge`` the held-out smaller ones. The challenge exponent is the slope
 of the line from the centroid of the support to the centroid of the challenge: it equals beta exactly when the line of
