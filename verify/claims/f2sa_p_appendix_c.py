@@ -8,7 +8,7 @@ from math import factorial
 import sympy as sp
 
 from bounds.stencil import balanced, central, finite_difference_weights, one_sided, order_of_accuracy
-from verify.evidence import Arithmetic, Evidence, Identity, Instance, Instances, Sides
+from verify.evidence import Arithmetic, Check, Evidence, Identity, Instance, Instances, Sides
 from verify.families_f2sa_p import number, precise, tolerance
 from verify.registry import claim
 
@@ -74,7 +74,7 @@ def lemma_c1(factor: str = "1", wrong: str = "", mirror: int | None = None) -> E
 
     As printed, all weights with alpha_j = alpha_{-j} are tried at once (symbolic weights, psi(t) = t, C = 0).
     """
-    printed = tuple(
+    printed: tuple[Check, ...] = tuple(
         Identity(f"p = {p}: symmetric weights differentiate psi(t) = t", first_moment(p, mirror or 1), 1) for p in EVEN
     )
     rows = extremal_rows("central", (2, 4, 6, 8, 10, 12), factor, **({"wrong": wrong} if wrong else {}))
@@ -224,7 +224,7 @@ def system_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
 )
 def even_system(scale: str = "1", short: int = 0) -> Evidence:
     """2 sum_{j=1}^{p/2} alpha_j j^k = 1_{k=1} for k = 1, 3, .., p/2 - 1, equivalently the Vandermonde system with rows
-    of powers 0, 2, .., p/2 - 2 in the unknowns j alpha_j; it has a unique solution, which gives order p (lines 307-317).
+    of powers 0, 2, .., p/2 - 2 in the unknowns j alpha_j; it has a unique solution, of order p (lines 307-317).
     """
     extra = {"scale": scale} if scale != "1" else {}
     printed = [{"p": p, "top": p // 2 - 1} for p in EVEN]

@@ -167,7 +167,8 @@ def _pair(sides: Any, **extra: Any) -> tuple[Instances, Instances]:
     uses=["f2sa_p:lemma-D.1"],
 )
 def eq_12(explicit: int | None = None) -> Evidence:
-    """d^{q+1}/(d nu^q d x) ell_nu = sum_{1<=k<=q, P in P(q,k)} d^{k+1}/(d y^k d x) g_nu (d^{|P_1|} y_nu, ..) (line 359).
+    """d^{q+1}/(d nu^q d x) ell_nu = sum_{1<=k<=q, P in P(q,k)} d^{k+1}/(d y^k d x) g_nu (d^{|P_1|} y_nu, ..)
+    (line 359).
 
     At nu = 0, which is every nu: g_{nu_0 + s} = g_{nu_0} + s f.
     """

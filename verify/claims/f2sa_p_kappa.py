@@ -22,7 +22,9 @@ from verify.registry import claim
 
 
 def chain_power(instance: Instance, arithmetic: Arithmetic) -> Any:
-    """The power of kappa that the induction step assigns, from bounds kappa^{2k-1} and Lipschitz constants kappa^{2k+1}."""
+    """The power of kappa that the induction step assigns, from bounds kappa^{2k-1} and Lipschitz constants
+    kappa^{2k+1}.
+    """
     q, what = instance["q"], instance["what"]
     shapes = [[len(b) for b in P] for P in set_partitions(list(range(q))) if len(P) >= 2]
     bounded = max(sum(2 * s - 1 for s in shape) for shape in shapes)
@@ -166,7 +168,8 @@ def kappa_exponent(more: str = "0", factor: str = "1") -> Evidence:
     return Evidence(
         printed=(upper, convex, attained),
         charitable="the printed power is an upper bound and stays one",
-        downstream="With kappa^{3p/2+1} in place of kappa^{2p+1}, nu = (eps/(L-bar kappa^{3p/2+1}))^{1/p} and the count "
+        downstream="With kappa^{3p/2+1} in place of kappa^{2p+1}, nu = (eps/(L-bar kappa^{3p/2+1}))^{1/p} and the "
+        "count "
         "of Theorem 3.1 becomes kappa^{8+2/p} eps^{-4-2/p} for p >= 2: one power of kappa less, nothing else changed.",
         notes="Proved at nu = 0, where Taylor's formula needs the derivative's size up to terms of order nu.",
     )
@@ -194,7 +197,7 @@ def cross_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     value = number(size * a**2 * b**2, arithmetic) * slope**2
     return Sides(
         abs(value), "<=", number(C * kappa ** instance["power"] * L_bar, arithmetic),
-        {"2.3: mu > 0": mu > 0, "2.4, 2.5 (p = 2): every constant at most L_bar": all(v <= L_bar for v in bounds.values()),
+        {"2.3: mu > 0": mu > 0, "2.4, 2.5 (p = 2): constants at most L_bar": all(v <= L_bar for v in bounds.values()),
          "y*(0) = 0 is the minimiser, so |phi| = |sin y*| <= 1": H > 0},
         0.0, {"L_bar": str(L_bar), "kappa": str(kappa)} | {k: str(v) for k, v in bounds.items()},
     )  # fmt: skip
@@ -243,7 +246,8 @@ def remark_d1(power: int = 5) -> Evidence:
         correction="assume (8), smoothness jointly in (x, y), with L_3 in L-bar: then the recursion for mixed "
         "derivatives is the same for x and nu and gives kappa^5 L-bar (kappa^4 by the trees of f2sa_p:kappa-exponent).",
         category="false",
-        charitable="x and nu do not play equal roles: Assumption 2.5 bounds derivatives in y only, and the remark needs "
+        charitable="x and nu do not play equal roles: Assumption 2.5 bounds derivatives in y only, and the remark "
+        "needs "
         "g_xxyy, which it leaves free (constants to 1e6 were offered). With joint smoothness, as in [11], it holds.",
         downstream="The claimed improvement kappa^5 over kappa^6 of [11, Lemma 5.1a] holds in the class of [11] "
         "(joint smoothness), not in the class of this paper. Theorem 3.1 does not use it.",

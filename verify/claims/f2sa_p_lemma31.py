@@ -38,8 +38,9 @@ def kink_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     kind, nu_1 = kinked_family(p)
     L_bar = kind.largest(p)
     kappa = L_bar / kind.gamma_min
-    scale = {"L_bar": L_bar, "1": Fraction(1), "1/mu": 1 / kind.gamma_min}[instance["scale"]]
-    bound = C * kappa ** instance["power"] * scale
+    scales: dict[str, Fraction] = {"L_bar": L_bar, "1": Fraction(1), "1/mu": 1 / kind.gamma_min}
+    scale = scales[instance["scale"]]
+    bound = C * kappa ** int(instance["power"]) * scale
     step = nu_1 / (1000 * bound)
     low, t = number(nu_1 - step, arithmetic), number(step, arithmetic)
     high, value = past_the_kink(p, number(nu_1, arithmetic), t)
@@ -48,7 +49,7 @@ def kink_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
         left, value = number(1, arithmetic), 1 / (1 + 2 * high)
     return Sides(
         abs(value - left), "<=", number(bound, arithmetic) * (high - low),
-        kind.certificate(p) | {"both points in (0, 1/(2 kappa)]": 0 < low < high <= number(1 / (2 * kappa), arithmetic)},
+        kind.certificate(p) | {"points in (0, 1/(2 kappa)]": 0 < low < high <= number(1 / (2 * kappa), arithmetic)},
         0.0, {"nu_1": str(nu_1), "step": str(step), "kappa": str(kappa), "left value": left, "right value": value},
     )  # fmt: skip
 
@@ -77,8 +78,12 @@ def steep_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
+Powers = dict[int, Fraction]
+"""A polynomial in kappa: power -> coefficient."""
+
+
 @cache
-def majorant(order: int) -> tuple[tuple[Counter[int], ...], tuple[Counter[int], ...]]:
+def majorant(order: int) -> tuple[tuple[Powers, ...], tuple[Powers, ...]]:
     """Polynomials in kappa (power -> coefficient) that bound |y^(q)| and |psi^(q)|/L-bar, q = 0..order.
 
     With |H_nu^{-1}| <= 2/mu, |d^{k+1} g_nu| <= (1 + nu) L-bar <= 3/2 L-bar and |d^{k+1} f| <= L-bar, the corrected
@@ -86,25 +91,22 @@ def majorant(order: int) -> tuple[tuple[Counter[int], ...], tuple[Counter[int], 
     Fractions; L-bar is the maximum over j <= p + 1, and f has its p + 1 derivatives Lipschitz in y.
     """
 
-    def times(a: Counter[int], b: Counter[int]) -> Counter[int]:
-        out: Counter[int] = Counter()
+    def times(a: Powers, b: Powers) -> Powers:
+        out: Powers = {}
         for i, u in a.items():
             for j, v in b.items():
-                out[i + j] += u * v
+                out[i + j] = out.get(i + j, Fraction(0)) + u * v
         return out
 
-    def plus(a: Counter[int], b: Counter[int], factor: Any) -> Counter[int]:
-        out = Counter(a)
-        for i, v in b.items():
-            out[i] += factor * v
-        return out
+    def plus(a: Powers, b: Powers, factor: int) -> Powers:
+        return {i: a.get(i, Fraction(0)) + factor * b.get(i, Fraction(0)) for i in {*a, *b}}
 
-    one: Counter[int] = Counter({0: Fraction(1)})  # type: ignore[dict-item]
-    Y: list[Counter[int]] = [Counter()]
-    Psi: list[Counter[int]] = [Counter()]
+    one: Powers = {0: Fraction(1)}
+    Y: list[Powers] = [{}]
+    Psi: list[Powers] = [{}]
 
-    def blocks(q: int, least: int) -> Counter[int]:
-        total: Counter[int] = Counter()
+    def blocks(q: int, least: int) -> Powers:
+        total: Powers = {}
         for shape, count in Counter(tuple(sorted(map(len, P))) for P in set_partitions(list(range(q)))).items():
             if len(shape) >= least:
                 term = one
@@ -113,12 +115,11 @@ def majorant(order: int) -> tuple[tuple[Counter[int], ...], tuple[Counter[int], 
                 total = plus(total, term, count)
         return total
 
+    half = Fraction(3, 2)
     for q in range(1, order + 1):
-        inner = plus(blocks(q, 2), Counter(), 0)
-        inner = plus(Counter({k: Fraction(3, 2) * v for k, v in inner.items()}), blocks(q - 1, 0), q)
-        Y.append(times(inner, Counter({1: Fraction(2)})))  # type: ignore[dict-item]
-        outer = Counter({k: Fraction(3, 2) * v for k, v in blocks(q, 1).items()})
-        Psi.append(plus(outer, blocks(q - 1, 0), q))
+        inner = plus({k: half * v for k, v in blocks(q, 2).items()}, blocks(q - 1, 0), q)
+        Y.append(times(inner, {1: Fraction(2)}))
+        Psi.append(plus({k: half * v for k, v in blocks(q, 1).items()}, blocks(q - 1, 0), q))
     return tuple(Y), tuple(Psi)
 
 
@@ -187,7 +188,8 @@ def degree_check(less: int = 0) -> Instances:
 CORRECTION = (
     "with L-bar = max_{0<=j<=p+1} L_j and grad f having its p-th derivative in y L_{p+1}-Lipschitz too, psi^(p) is "
     "C_p kappa^{2p+1} L-bar-Lipschitz (C_1, .., from the recursion). With f exactly as in Assumption 2.5, "
-    "|psi^(p)(nu) - psi^(p)(0)| <= C nu still holds (what jumps carries a factor nu), which is all that Taylor at 0 uses."
+    "|psi^(p)(nu) - psi^(p)(0)| <= C nu still holds (what jumps carries a factor nu), which is all that Taylor at 0 "
+    "uses."
 )
 
 
@@ -247,7 +249,7 @@ def lemma_d2(power: int = 1) -> Evidence:
 
     @precise
     def first_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
-        """|y_nu - y_0| <= 2 kappa^power nu for g = mu y^2/2, f = -L Huber-like with slope 1 at 0: y' = -1/(mu - nu L)."""
+        """|y_nu - y_0| <= 2 kappa^power nu for g = mu y^2/2, F' = 1 - L y near 0: y_nu = -nu/(mu - nu L)."""
         mu, share = Fraction(instance["mu"]), Fraction(instance["nu"])
         L = Fraction(1)  # F' = 1 - L y near 0 (a clipped line beyond), |F'| <= 2 = L_0
         kappa = 2 / mu
@@ -339,7 +341,9 @@ def proof_bounded(drop: int = 0) -> Evidence:
 
     @precise
     def sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
-        """|d/dnu Gamma^(k+1)(y_nu)| at 0+ = |Gamma^(k+2)(0) y'(0)| (f = sin y adds nu-terms that vanish at 0, and F^(k+1))."""
+        """|d/dnu Gamma^(k+1)(y_nu)| at 0+ = |Gamma^(k+2)(0) y'(0)| (f = sin y adds nu-terms that vanish at 0, and
+        F^(k+1)).
+        """
         p, k = instance["p"], instance["k"]
         kind, gamma, force = steep_family(p, Fraction(instance["s"]))
         L_bar = kind.largest(p, through=p + instance["extra"])
