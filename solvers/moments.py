@@ -134,7 +134,8 @@ def stationary_level(config: JumpConfig) -> float:
 
 
 def first_T_below(config: JumpConfig, eps: float | None = None) -> float:
-    """First T with E||grad phi||^2 <= eps^2 over [T, sustain T]; infinite when the stationary level is above.
+    """T from which E||grad phi||^2 <= eps^2, over [T, sustain T] and at all later powers of two; infinite when the
+    stationary level is above. (Dips below eps before the last octave that begins above it are passed over.)
 
     eps defaults to the configuration's. Configurations with later stages are refused: their level need not settle.
     """

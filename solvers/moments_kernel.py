@@ -165,9 +165,10 @@ def climb(rung_D, rung_v, rung_Q, start, weight, levels, until_steady):
 def first_below(rung_D, rung_v, rung_Q, start, weight, target, sustain):
     """First T with level <= target on [T, sustain T], target in squared norm; -1 when the stationary level is above.
 
-    Rung 0 of the ladder must be filled; the others are overwritten. The last octave (2^k, 2^{k+1}] at whose left end
-    the level is above is searched by bisection; where the level dips and comes back within [T, sustain T] (looked
-    at in eighths of the window), the search goes on behind the point that was above.
+    Rung 0 of the ladder must be filled; the others are overwritten. The arrival that lasts is meant: the last octave
+    (2^k, 2^{k+1}] at whose left end the level is above is searched by bisection, so an earlier dip is passed over;
+    where the level comes back within [T, sustain T] (looked at in eighths of the window), the search goes on
+    behind the point that was above.
     """
     levels = np.empty(rung_D.shape[0])
     rungs = climb(rung_D, rung_v, rung_Q, start, weight, levels, True)
