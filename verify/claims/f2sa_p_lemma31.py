@@ -65,8 +65,8 @@ def kink_rows(orders: tuple[int, ...], power: int | None, scale: str, what: str 
 @precise
 def steep_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """|psi^(p+1)(0+)| <= C kappa^{2p+1} L-bar with L_{p+1} large; L-bar over j <= p as printed, or j <= p + 1."""
-    p, C = instance["p"], Fraction(instance["C"])
-    s = 1 / (Fraction(10) ** 6 * max(C, 1)) if "s" not in instance else Fraction(instance["s"])
+    p, C = int(instance["p"]), Fraction(instance["C"])
+    s = 1 / (Fraction(10) ** 6 * max(C, Fraction(1)))
     kind, gamma, force = steep_family(p, s / Fraction(4) ** (2 * p + 1))
     L_bar = kind.largest(p, through=p + instance["extra"])
     kappa = L_bar / kind.gamma_min
@@ -230,7 +230,9 @@ def lemma_31(less: int = 0) -> Evidence:
         correction=CORRECTION,
         category="false",
         charitable="The O(.) was offered every constant: the counterexample is built for C = 1, 1e3, 1e6, 1e12. (a) "
-        "breaks Lipschitz continuity itself, for any constant; reading 'Lipschitz at 0' saves it. (b) is saved only by "
+        "breaks Lipschitz continuity itself, for any constant, and a smoother f with the kink rounded off within "
+        "the step "
+        "breaks every constant too; reading 'Lipschitz at 0' saves it. (b) is saved only by "
         "L_{p+1} inside L-bar (the source of the case p = 1 has it there: its kappa contains the Hessian's constant).",
         downstream="Theorem 3.1 survives: Lemma C.1 uses Taylor's formula at 0 only. Its kappa must contain L_{p+1}.",
         notes="The power 2p + 1 is attained for p = 1; for p >= 2 see f2sa_p:kappa-exponent.",
@@ -323,7 +325,8 @@ def lemma_d3(two: str = "2") -> Evidence:
         "L-bar; Lipschitz on the interval only if f_yy is Lipschitz (p >= 2).",
         category="false",
         charitable="Every constant was offered. Assumption 2.4 gives f a Lipschitz gradient, so f_yy may jump while "
-        "H_nu contains nu f_yy; at nu = 0 that term is absent and the bound holds.",
+        "H_nu contains nu f_yy (rounding the jump off leaves a slope as steep as one likes); at nu = 0 that term is "
+        "absent and the bound holds.",
         downstream="As for Lemma D.2: p = 1 needs the one-point form, p >= 2 has f_yy Lipschitz.",
     )
 
