@@ -75,24 +75,27 @@ def spread(table, wide):
 
 
 @njit(**FAST)
-def _node_step(w, dx, estimate, z, rho, slope, gain, q):
-    """w <- rho (w - slope dx) + gain z; estimate += q w. One node, all arrays (d LANES,)."""
-    for n in range(w.size):
-        value = rho[n] * (w[n] - slope[n] * dx[n]) + gain[n] * z[n]
-        w[n] = value
-        estimate[n] += q[n] * value
+def _nodes_step(w, dx, estimate, z, first, stride, rho, slope, gain, q):
+    """w_j <- rho_j (w_j - slope_j dx) + gain_j noise_j; estimate += q_j w_j. All rows have n = d LANES numbers; node
+    j's noise starts at z[first + j stride]."""
+    p, size = w.shape
+    for j in range(p):
+        at = first + j * stride
+        for n in range(size):
+            value = rho[j, n] * (w[j, n] - slope[j, n] * dx[n]) + gain[j, n] * z[at + n]
+            w[j, n] = value
+            estimate[n] += q[j, n] * value
 
 
 @njit(**FAST)
-def _joint_noise(noise, factor, z, j):
-    """noise = sum_{k <= j} factor[j, k] xi_k; xi_k lies in block 1 + k of z; factor (p, p, d LANES)."""
-    size = noise.size
+def _joint_noise(noise, factor, z, first):
+    """noise_j = sum_{k <= j} factor[j, k] xi_k; xi_k starts at z[first + k n]; noise (p n,), factor (p, p, n)."""
+    p, _, size = factor.shape
     noise[:] = 0.0
-    for k in range(j + 1):
-        row = factor[j, k]
-        xi = z[(1 + k) * size : (2 + k) * size]
-        for n in range(size):
-            noise[n] += row[n] * xi[n]
+    for j in range(p):
+        for k in range(j + 1):
+            for n in range(size):
+                noise[j * size + n] += factor[j, k, n] * z[first + k * size + n]
 
 
 @njit(**FAST)
@@ -109,11 +112,11 @@ def _gradient_step(x, estimate, squares, curvature, bias0, bias1):
 
 
 @njit(**FAST)
-def _move(x, dx, estimate, zeta, sigma, eta_x, normalise, scale):
-    """estimate += sigma zeta; dx <- -eta_x estimate (/ its norm when ``normalise``); x += dx."""
+def _move(x, dx, estimate, z, first, sigma, eta_x, normalise, scale):
+    """estimate += sigma zeta, zeta from z[first]; dx <- -eta_x estimate (/ its norm when ``normalise``); x += dx."""
     lanes = scale.size
     for n in range(x.size):
-        estimate[n] += sigma[n] * zeta[n]
+        estimate[n] += sigma[0, n] * z[first + n]
     if normalise:
         scale[:] = 0.0
         for i in range(x.size // lanes):
@@ -154,9 +157,12 @@ def run_group(
     """
     p, n = w.shape
     d = n // LANES
-    blocks = (d + 3) // 4 if mode == FILTERED else ((1 + p) * d + 3) // 4
-    z, previous = np.zeros((4 * blocks, LANES)), np.zeros((4 * blocks, LANES))
-    dx, estimate, noise, ones = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n)
+    # four steps share a draw when filtered: one step's d normals alone would waste most of a block of four
+    rows, shift = (d, 2) if mode == FILTERED else ((1 + p) * d, 0)
+    blocks = ((rows << shift) + 3) // 4
+    buffer = np.zeros((d + 4 * blocks, LANES))  # the first d rows: the last innovations of the group before
+    z, fresh = buffer.reshape(-1), buffer[d:]
+    dx, estimate, noise, ones = np.zeros(n), np.zeros(n), np.zeros(p * n), np.ones((p, n))
     rho_row, gain_row, sigma_row = np.zeros((p, n)), np.zeros((p, n)), np.zeros((1, n))
     squares, scale = np.zeros(LANES), np.zeros(LANES)
     run_start, word, zero = np.full(LANES, NEVER), lane_word(0, KERNEL_STREAM), np.uint64(0)
@@ -179,17 +185,19 @@ def run_group(
             spread(rho[row], rho_row)
             spread(gain[row], gain_row)
             spread(sigma[row], sigma_row)
-        z, previous = previous, z
-        fill_normals(z, blocks, zero, np.uint64(t >> 32), np.uint64(t), word, experiment, seeds)
-        flat = z.reshape(-1)
-        for j in range(p):
-            if mode == FILTERED:  # the kick of the last innovation comes with the next contraction
-                _node_step(w[j], dx, estimate, previous.reshape(-1)[:n], rho_row[j], slope[j], gain_row[j], q[j])
-            elif mode == JOINT:
-                _joint_noise(noise, factor[row], flat, j)
-                _node_step(w[j], dx, estimate, noise, rho_row[j], slope[j], ones, q[j])
-            else:
-                xi = flat[(1 + j) * n : (2 + j) * n]
-                _node_step(w[j], dx, estimate, xi, rho_row[j], slope[j], gain_row[j], q[j])
-        _move(x, dx, estimate, flat, sigma_row[0], eta_x[row], normalise, scale)
+        place = t & ((1 << shift) - 1)
+        if place == 0:
+            for i in range(n):
+                z[i] = z[(rows << shift) * LANES + i]
+            draw = t >> shift
+            fill_normals(fresh, blocks, zero, np.uint64(draw >> 32), np.uint64(draw), word, experiment, seeds)
+        zeta = n + place * rows * LANES
+        if mode == FILTERED:  # the kick of the last innovation, which lies before, comes with the next contraction
+            _nodes_step(w, dx, estimate, z, zeta - n, 0, rho_row, slope, gain_row, q)
+        elif mode == JOINT:
+            _joint_noise(noise, factor[row], z, zeta + n)
+            _nodes_step(w, dx, estimate, noise, 0, n, rho_row, slope, ones, q)
+        else:
+            _nodes_step(w, dx, estimate, z, zeta + n, n, rho_row, slope, gain_row, q)
+        _move(x, dx, estimate, z, zeta, sigma_row, eta_x[row], normalise, scale)
         t += 1
