@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
-
 from bounds.stencil import stencil
 from reports.context import Context
 from reports.figure import Plot
 from reports.page import Badge, Block, Column, Figure, Formula, Heading, Note, Page, Paragraph, Table
+from reports.style import style_of_order
 from synthetic.errors import MissingExtra
 from verify.bias import predict
 from verify.bias_cases import case
@@ -58,11 +57,12 @@ def _figure(family: str) -> tuple[Figure, str]:
                 break
             if not nus:
                 continue
-            panel.series(f"p = {p}", nus, sizes, style=p - 1)
-            low = int(np.argmin(nus))
-            span = (nus[low], min(max(nus), nus[low] * 2**6))
-            panel.guide(p, through=(nus[low], sizes[low]), span=span, label="")
-    caption = f"{WORDS[family].capitalize()} stencils. Dashed: slope $p$ through the smallest $\\nu$ drawn."
+            panel.series(f"p = {p}", nus, sizes, style=style_of_order(p))
+            if p in (min(FAMILIES[family]), max(q for q in FAMILIES[family] if q < 9)):
+                middle = len(nus) // 2
+                span = (nus[-1], nus[max(0, middle - 2)])
+                panel.guide(p, through=(nus[middle], sizes[middle]), shift=0.1, span=span)
+    caption = f"{WORDS[family].capitalize()} stencils. Dashed: exact slopes, set off downwards."
     return Figure(plot.spec(), caption), missing
 
 
