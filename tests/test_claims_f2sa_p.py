@@ -97,8 +97,8 @@ def test_trig_family_taylor_against_newton(t: str) -> None:
         z = mp.findroot(lambda v: residual(v, nu), 0, tol=1e-60)
         series = sum(mp.mpf(c.numerator) / c.denominator * nu**k for k, c in enumerate(y))
         assert abs(z - series) < abs(z) * mp.mpf(10) ** -20
-        bend = [mu + 1 - mp.cos(mp.mpf(v) / 10) for v in range(63)]
-        assert mu == mp.mpf(kind.gamma_min.numerator) / kind.gamma_min.denominator
+        bend = [mu + 1 - mp.cos(mp.mpf(v) / 10) for v in range(1, 63)]
+        assert kind.gamma_min == t_**2
         assert mu <= min(bend)
         assert max(bend) <= float(kind.gamma_sup[2]) + 1e-12
 
@@ -128,7 +128,7 @@ def test_majorant_by_hand() -> None:
 
 
 def test_trees_of_the_second_derivative() -> None:
-    """psi''(0) = g_xyy[y', y'] + g_xy[y''] + 2 f_xy[y'], y'' = -H^{-1}(g_yyy[y', y'] + 2 f_yy y'): the g-rooted trees."""
+    """The g-rooted terms of psi''(0): g_xyy[y', y'] and g_xy[y''], y'' = -H^{-1}(g_yyy[y', y'] + 2 f_yy y')."""
     found = set(powers.trees(1))
     assert found == {(2, (1, 1), ()), (1, (1, 1), (3,)), (1, (1, 2), ())}
     assert powers.true_power(1) == 3
@@ -145,7 +145,7 @@ def test_local_slope_in_kappa_is_the_true_one() -> None:
         growth = sizes[1] / sizes[0]
         slope = mp.log(mp.mpf(growth.numerator) / growth.denominator, 100)
         assert abs(slope - powers.true_power(p)) < 0.01
-    kind, gamma, force = clipped_family(Fraction(1, 10**6))
+    _, gamma, force = clipped_family(Fraction(1, 10**6))
     assert abs(2 * implicit(gamma, force, 2)[2]) == Fraction(10**18, 8)
 
 

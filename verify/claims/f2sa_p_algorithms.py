@@ -71,9 +71,9 @@ def inner_check(samples: str, factor: str = "1") -> Instances:
 
 
 FROZEN = (
-    "The sample index (xi_j^y, zeta_j^y) of lines 3 and 7 has no k: read so, y^K tends to the minimiser of one sampled "
-    "function, at distance sigma/mu for any K and eta_y. Reading it as a fresh sample per k (as 'K-step single-batch "
-    "SGD subroutine' suggests) saves the step."
+    "The sample index (xi_j^y, zeta_j^y) of lines 3 and 7 has no k: read so, y^K tends to the minimiser of one "
+    "sampled function, at distance sigma/mu for any K and eta_y. Reading it as a fresh sample per k (as 'K-step "
+    "single-batch SGD subroutine' suggests) saves the step."
 )
 
 
@@ -87,8 +87,9 @@ def algorithm_evidence(chosen: list[Stencil], factor: str, sign: int) -> Evidenc
         correction="draw (xi_j^{y,k}, zeta_j^{y,k}) afresh at every inner step k.",
         category="misprint",
         charitable=FROZEN,
-        downstream="With frozen samples Lemma E.2 does not apply and (16) cannot be reached for sigma > 0; with fresh "
-        "ones everything stands. Samples shared across j in line 12 are allowed: the bound uses no independence there.",
+        downstream="With frozen samples Lemma E.2 does not apply and (16) cannot be reached for sigma > 0; with "
+        "fresh ones everything stands. Samples shared across j in line 12 are allowed: the bound uses no "
+        "independence there.",
     )
 
 
@@ -155,9 +156,8 @@ def cost(less: int = 0) -> Evidence:
         printed=(check,),
         charitable="read as the problems that must be solved",
         notes="Line 4 of Algorithm 1 loops over j = -p/2..p/2 and so solves j = 0 as well, p + 1 problems; y^0 has "
-        "weight "
-        "alpha_0 = 0 in line 12 and is used nowhere else. Skip it: O(.) does not change, but at p = 2 a third is "
-        "saved.",
+        "weight alpha_0 = 0 in line 12 and is used nowhere else. Skip it: O(.) does not change, but at p = 2 a third "
+        "is saved.",
     )
 
 

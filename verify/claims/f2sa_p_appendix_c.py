@@ -86,8 +86,8 @@ def lemma_c1(factor: str = "1", wrong: str = "", mirror: int | None = None) -> E
         corrected=(sharp, *(Identity(f"p = {p}", first_moment(p, -1).subs(_central(p)), 1) for p in EVEN)),
         correction="alpha_{-j} = -alpha_j; then the sharp constant is c_p = (p/2)!^2/(p+1)! <= 1/6, attained.",
         category="misprint",
-        charitable="'There exist' was read with all symmetric weights at once: sum_j j alpha_j = 0, so psi(t) = t, "
-        "C = 0, has error 1 for any of them. Nodes and range cannot help. The next page uses alpha_{-1} = -1/2.",
+        charitable="'There exist' was read with all symmetric weights at once: sum_j j alpha_j = 0, so psi(t) = t, C "
+        "= 0, has error 1 for any of them. Nodes and range cannot help. The next page uses alpha_{-1} = -1/2.",
         downstream="None once the sign is set: every later use takes antisymmetric weights (p = 2, Algorithm 3).",
     )  # fmt: skip
 
@@ -244,8 +244,9 @@ def even_system(scale: str = "1", short: int = 0) -> Evidence:
         corrected=(fixed, *determinants),
         correction="k = 1, 3, .., p - 1 and rows up to power p - 2: p/2 equations for p/2 unknowns, unique.",
         category="misprint",
-        charitable="The printed range leaves about p/4 equations for p/2 unknowns (none at all for p = 2); a solution "
-        "of it, listed with the instance, has order below p. The square matrix of the intended range is evident.",
+        charitable="The printed range leaves about p/4 equations for p/2 unknowns (none at all for p = 2); a "
+        "solution of it, listed with the instance, has order below p. The square matrix of the intended range is "
+        "evident.",
         downstream="None: Lemma C.1 holds with the full system.",
     )
 
@@ -300,8 +301,8 @@ def beta_zero(sign: int = 1) -> Evidence:
         corrected=(fixed,),
         correction="beta_0 = -sum_{j=1}^p beta_j.",
         category="misprint",
-        charitable="With the printed beta_0 the weights sum to 1 and the estimate contains psi(0)/nu; the next line of "
-        "the paper has beta_0 = -1, beta_1 = 1 for p = 1, which agrees with the correction only.",
+        charitable="With the printed beta_0 the weights sum to 1 and the estimate contains psi(0)/nu; the next line "
+        "of the paper has beta_0 = -1, beta_1 = 1 for p = 1, which agrees with the correction only.",
         downstream="None once corrected; as printed the estimator of Algorithm 2 has an error of order 1/nu.",
     )
 
@@ -369,6 +370,6 @@ def remark_c1(factor: str = "1") -> Evidence:
     return Evidence(
         printed=(Instances("||error|| <= c_p C nu^p, no sqrt(d)", vector_sides, rows, "rational", "mpmath"),),
         charitable="holds",
-        notes="Applying the lemma coordinate by coordinate, as the remark says, would give sqrt(d) c_p; applying it to "
-        "<u, psi> for every unit vector u, which is C-Lipschitz in its p-th derivative, gives c_p for any d.",
+        notes="Applying the lemma coordinate by coordinate, as the remark says, would give sqrt(d) c_p; applying it "
+        "to <u, psi> for every unit vector u, which is C-Lipschitz in its p-th derivative, gives c_p for any d.",
     )

@@ -46,9 +46,8 @@ def eq_16(factor: str = "1") -> Evidence:
     return Evidence(
         printed=(Instances("sum of the node errors", sufficient_sides, rows, "rational", "mpmath"),),
         charitable="(16) read in expectation, as its use on line 462 needs, and the O(.) with a constant per p",
-        notes="The hidden constant sum_j |alpha_j|(1 + |j| nu) is 1.0 to 3 for central weights up to p = 8 and "
-        "grows like "
-        "2^{p+1}/p for one-sided ones (f2sa_p:remark-3.2).",
+        notes="The hidden constant sum_j |alpha_j|(1 + |j| nu) is 1.0 to 3 for central weights up to p = 8 and grows "
+        "like 2^{p+1}/p for one-sided ones (f2sa_p:remark-3.2).",
     )
 
 
@@ -112,8 +111,7 @@ def eq_17(power: int = 1, drift: bool = True) -> Evidence:
         printed=(check,),
         charitable="holds; y_t read as y^j_t",
         notes="The root of the displayed bound of Lemma E.2 gives only (1 - mu eta)^{K/2}; the power K is right "
-        "because "
-        "Lemma E.2 holds with (1 - mu eta)^{2t}.",
+        "because Lemma E.2 holds with (1 - mu eta)^{2t}.",
     )
 
 
@@ -144,8 +142,7 @@ def induction(C: str = "4") -> Evidence:
         printed=(Instances("one step of the induction", induction_sides, rows, "rational", "mpmath"),),
         charitable="log(1/(nu kappa^2)) read with a constant inside: at nu kappa^2 = 1 the printed log is 0",
         notes="That the K of (5), with log(R L_1 kappa/(nu eps)), is at least this needs R L_1 kappa^3 >= eps; for "
-        "smaller R "
-        "see f2sa_p:eq-5.",
+        "smaller R see f2sa_p:eq-5.",
     )
 
 

@@ -59,8 +59,8 @@ def proof_exponents(shift: int = 0) -> Evidence:
     return Evidence(
         printed=(check,),
         charitable="holds as arithmetic",
-        notes="The arithmetic is right; what it starts from is not: see f2sa_p:proof-3.1-bounded and f2sa_p:eq-14. The "
-        "explicit terms missing in (14) have one factor y^(k) less and do not change a power.",
+        notes="The arithmetic is right; what it starts from is not: see f2sa_p:proof-3.1-bounded and f2sa_p:eq-14. "
+        "The explicit terms missing in (14) have one factor y^(k) less and do not change a power.",
     )
 
 
@@ -173,11 +173,10 @@ def kappa_exponent(more: str = "0", factor: str = "1") -> Evidence:
         printed=(upper, convex, attained, count),
         charitable="the printed power is an upper bound and stays one",
         downstream="With kappa^{3p/2+1} in place of kappa^{2p+1}, nu = (eps/(L-bar kappa^{3p/2+1}))^{1/p} and the "
-        "count "
-        "of Theorem 3.1 becomes kappa^{8+2/p} eps^{-4-2/p} for p >= 2: one power of kappa less, nothing else changed.",
+        "count of Theorem 3.1 becomes kappa^{8+2/p} eps^{-4-2/p} for p >= 2: one power of kappa less, nothing else "
+        "changed.",
         notes="At nu = 0 as written; for |nu| <= 1/(2 kappa) the same count holds, since w'g_yy w <= 2 w'H_nu w "
-        "there and "
-        "the cubic part nu D^3 f adds only kappa^{1/2} in these coordinates.",
+        "there and the cubic part nu D^3 f adds only kappa^{1/2} in these coordinates.",
     )
 
 
@@ -212,8 +211,7 @@ def kappa_exponent_phi(twice: int = 5) -> Evidence:
         printed=(Instances("phi'' ~ kappa^{5/2}", phi_power_sides, rows, "rational", "mpmath"),),
         charitable="the printed power is an upper bound and stays one",
         downstream="T ~ kappa^{5/2} in place of kappa^3 for p >= 2: with f2sa_p:kappa-exponent the count of Theorem "
-        "3.1 "
-        "is kappa^{15/2 + 2/p} eps^{-4-2/p}.",
+        "3.1 is kappa^{15/2 + 2/p} eps^{-4-2/p}.",
     )
 
 
@@ -286,11 +284,12 @@ def remark_d1(power: int = 5) -> Evidence:
         else (Instances("smooth in y only", cross_sides, printed, "rational", "mpmath"),),
         corrected=(fixed,),
         correction="assume (8), smoothness jointly in (x, y), with L_3 in L-bar: then the recursion for mixed "
-        "derivatives is the same for x and nu and gives kappa^5 L-bar (kappa^4 by the trees of f2sa_p:kappa-exponent).",
+        "derivatives is the same for x and nu and gives kappa^5 L-bar (kappa^4 by the trees of "
+        "f2sa_p:kappa-exponent).",
         category="false",
         charitable="x and nu do not play equal roles: Assumption 2.5 bounds derivatives in y only, and the remark "
-        "needs "
-        "g_xxyy, which it leaves free (constants to 1e6 were offered). With joint smoothness, as in [11], it holds.",
+        "needs g_xxyy, which it leaves free (constants to 1e6 were offered). With joint smoothness, as in [11], it "
+        "holds.",
         downstream="The claimed improvement kappa^5 over kappa^6 of [11, Lemma 5.1a] holds in the class of [11] "
         "(joint smoothness), not in the class of this paper. Theorem 3.1 does not use it.",
     )

@@ -230,10 +230,9 @@ def lemma_31(less: int = 0) -> Evidence:
         correction=CORRECTION,
         category="false",
         charitable="The O(.) was offered every constant: the counterexample is built for C = 1, 1e3, 1e6, 1e12. (a) "
-        "breaks Lipschitz continuity itself, for any constant, and a smoother f with the kink rounded off within "
-        "the step "
-        "breaks every constant too; reading 'Lipschitz at 0' saves it. (b) is saved only by "
-        "L_{p+1} inside L-bar (the source of the case p = 1 has it there: its kappa contains the Hessian's constant).",
+        "breaks Lipschitz continuity itself, for any constant, and a smoother f with the kink rounded off within the "
+        "step breaks every constant too; reading 'Lipschitz at 0' saves it. (b) is saved only by L_{p+1} inside "
+        "L-bar (the source of the case p = 1 has it there: its kappa contains the Hessian's constant).",
         downstream="Theorem 3.1 survives: Lemma C.1 uses Taylor's formula at 0 only. Its kappa must contain L_{p+1}.",
         notes="The power 2p + 1 is attained for p = 1; for p >= 2 see f2sa_p:kappa-exponent.",
     )

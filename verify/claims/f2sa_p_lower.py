@@ -56,8 +56,8 @@ def app_f_psi(as_printed: bool = False) -> Evidence:
         corrected=(fixed,),
         correction="exp(1 - 1/(2t-1)^2) for t > 1/2.",
         category="misprint or conversion",
-        charitable="For t < 1/2 the two lines contradict each other (0 and 1 at t = 0), for t > 1/2 none applies. The "
-        "source has t > 1/2.",
+        charitable="For t < 1/2 the two lines contradict each other (0 and 1 at t = 0), for t > 1/2 none applies. "
+        "The source has t > 1/2.",
         downstream="None once corrected.",
     )
 
@@ -116,8 +116,7 @@ def app_f_chain(link: str = "Psi") -> Evidence:
         correction="-Psi(1) Phi(x_1) + sum [Psi(-x_{i-1}) Phi(-x_i) - Psi(x_{i-1}) Phi(x_i)].",
         category="misprint or conversion",
         charitable="With Phi(-x_{i-1}) every coordinate of the gradient at 0 is non-zero, so one call reveals them "
-        "all; "
-        "with Psi(x_1) the first is zero, so nothing starts. The source has the corrected form.",
+        "all; with Psi(x_1) the first is zero, so nothing starts. The source has the corrected form.",
         downstream="None once corrected; built as printed the lower bound would be empty.",
     )
 
@@ -177,8 +176,7 @@ def eq_20(ridge: int = 1) -> Evidence:
         "(grad rho(x/beta))' U F_T(U' rho(x/beta)) + lambda x).",
         category="misprint",
         charitable="beta = 1 saves it, but beta = 4 L eps/L_1. In (19) rho acts on R^T after U', in (20) on R^d "
-        "before it, "
-        "as in the source; for d > T these differ, since ||U'x|| < ||x||.",
+        "before it, as in the source; for d > T these differ, since ||U'x|| < ||x||.",
         downstream="None once corrected; with (20) as printed Assumption 2.1 fails.",
     )
 

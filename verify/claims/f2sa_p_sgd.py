@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product as cartesian
+from random import Random
 from typing import Any
 
 from verify.evidence import Arithmetic, Evidence, Instance, Instances, Sides
@@ -75,6 +76,24 @@ def nsgd_rows(constants: list[str]) -> list[Instance]:
     return [r for r in rows if nsgd_sides(r, "rational").admissible]
 
 
+def searched_rows(constants: list[str], count: int, seed: int = 0) -> list[Instance]:
+    """Random instances, badly scaled ones included: L and eta over six decades, errors of any size and sign."""
+    rng = Random(seed)
+    rows: list[Instance] = []
+    while len(rows) < count:
+        L = Fraction(rng.randint(1, 9)) * Fraction(10) ** rng.randint(-3, 3)
+        eta = Fraction(rng.randint(1, 9)) * Fraction(10) ** rng.randint(-3, 2)
+        row: Instance = {
+            "f": rng.choice(["quadratic", "huber", "wave"]), "L": str(L), "eta": str(eta),
+            "x0": str(eta * rng.randint(1, 4) if rng.random() < 0.5 else Fraction(rng.randint(-500, 500), 101)),
+            "T": rng.randint(1, 4), "s": str(L * Fraction(rng.randint(0, 20), 7)),
+            "tilt": str(Fraction(rng.randint(-30, 10), 9)), "constants": constants,
+        }  # fmt: skip
+        if nsgd_sides(row, "rational").admissible:
+            rows.append(row)
+    return rows
+
+
 @precise
 def angle_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """(||g|| - <g, F>/||F||)^2 <= c^2 ||F - g||^2, with Pythagorean g and F."""
@@ -109,21 +128,32 @@ def angle_rows(c: str) -> list[Instance]:
         "third constant 1/2": {"constants": ("1", "1/2", "1/2")},
     },
 )
-def lemma_e1(constants: tuple[str, str, str] = ("3", "3/2", "8")) -> Evidence:
+def lemma_e1(constants: tuple[str, str, str] = ("3", "3/2", "8"), level: str = "quick") -> Evidence:
     """NSGD x_{t+1} = x_t - eta F_t/||F_t||, f with L-Lipschitz gradient: (1/T) sum E||grad f(x_t)|| <=
     3 (f(x_0) - inf f)/(eta T) + 3 L eta/2 + (8/T) sum E||F_t - grad f(x_t)|| (lines 416-418).
 
     Scalar functions (convex and not), deterministic, random and adversarial errors, all paths enumerated.
     """
-    printed = Instances("Lemma E.1", nsgd_sides, nsgd_rows(list(constants)), "rational", "mpmath")
+    count = 50 if level == "quick" else 1000
+    searched = searched_rows(list(constants), count)
+    sharper = [*nsgd_rows(["1", "1/2", "2"]), *searched_rows(["1", "1/2", "2"], count, 1)]
+    printed = Instances(
+        "Lemma E.1",
+        nsgd_sides,
+        [*nsgd_rows(list(constants)), *searched],
+        "rational",
+        "mpmath",
+        f"{count} random, seed 0",
+    )
     return Evidence(
         printed=(printed,),
         corrected=(
-            Instances("constants 1, 1/2, 2", nsgd_sides, nsgd_rows(["1", "1/2", "2"]), "rational", "mpmath"),
+            Instances("constants 1, 1/2, 2", nsgd_sides, sharper, "rational", "mpmath"),
             Instances("||g|| - <g, F>/||F|| <= 2 ||F - g||", angle_sides, angle_rows("2"), "rational", "mpmath"),
         ),
-        correction="sharper: constants 1, 1/2, 2 in place of 3, 3/2, 8, from f(x_{t+1}) <= f(x_t) - eta <g, F>/||F|| + "
-        "L eta^2/2 and <g, F>/||F|| >= ||g|| - 2||F - g||; with them the bound is attained (quadratic walking to 0).",
+        correction="sharper: constants 1, 1/2, 2 in place of 3, 3/2, 8, from f(x_{t+1}) <= f(x_t) - eta <g, F>/||F|| "
+        "+ L eta^2/2 and <g, F>/||F|| >= ||g|| - 2||F - g||; with them the bound is attained (quadratic walking to "
+        "0).",
         charitable="holds, where F_t != 0 (the update is undefined at F_t = 0)",
         downstream="eps/32 in (15) could be eps/8 and eta_x three times larger: constants only.",
     )
@@ -224,11 +254,10 @@ def lemma_e3(power: int = 3) -> Evidence:
         correction="L-bar must contain L_2 (it does for p >= 2): L_phi <= sqrt(1 + k^2)(L_1 + (L_0 L_2 + L_1^2)/mu + "
         "L_0 L_1 L_2/mu^2), k = L_1/mu, hence <= 4 sqrt(2) L-bar kappa^3; kappa^3 is attained (clipped family).",
         category="false",
-        charitable="Squared constants to 1e12 were offered. For p >= 2 the statement holds as printed; [11] has L_2 in "
-        "its kappa. Only p = 1 with the L-bar of Definition 2.2 fails.",
+        charitable="Squared constants to 1e12 were offered. For p >= 2 the statement holds as printed; [11] has L_2 "
+        "in its kappa. Only p = 1 with the L-bar of Definition 2.2 fails.",
         downstream="eta_x ~ eps/(L_1 kappa^3) of Theorem 3.1 at p = 1. With L_2 in kappa, L_phi = O(L_1 kappa^3) "
-        "too, so "
-        "the L_1 in eta_x is right although L-bar is larger.",
+        "too, so the L_1 in eta_x is right although L-bar is larger.",
     )
 
 
@@ -260,8 +289,8 @@ def lemma_e4(factor: str = "3") -> Evidence:
         corrected=(fixed,),
         correction="|nu| <= 1/(2 kappa), where y_nu is (2 kappa + 1)-Lipschitz, hence 3 kappa; y_nu = argmin of g_nu.",
         category="false",
-        charitable="The constant 4 is explicit. Up to |nu| -> 1/kappa the perturbed problem loses its strong convexity "
-        "and the slope L_1/(mu - nu L_1) is unbounded; the cited lemma has lambda >= 2 L_f/mu, i.e. nu <= 1/(2 kappa). "
-        "(4 kappa holds up to |nu| <= 3/(4 kappa + 1).)",
+        charitable="The constant 4 is explicit. Up to |nu| -> 1/kappa the perturbed problem loses its strong "
+        "convexity and the slope L_1/(mu - nu L_1) is unbounded; the cited lemma has lambda >= 2 L_f/mu, i.e. nu <= "
+        "1/(2 kappa). (4 kappa holds up to |nu| <= 3/(4 kappa + 1).)",
         downstream="None: (17) uses it for |j nu| <= 1/(2 kappa) - if p nu/2 (even) or p nu (odd) stays there.",
     )

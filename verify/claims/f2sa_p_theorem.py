@@ -45,13 +45,16 @@ def proof_total(kappa_power: int = 2) -> Evidence:
     return Evidence(
         printed=(total_identity(kappa_power),),
         charitable="holds where nu is the second term of the minimum in (5); the logarithms log(R L_1 kappa/(nu "
-        "eps)) of "
-        "the proof and log(R L_1 L-bar kappa/eps) of the statement agree up to the factor 2 + 1/p when all ratios "
-        "exceed 1",
+        "eps)) of the proof and log(R L_1 L-bar kappa/eps) of the statement agree up to the factor 3 + 1/p when R, "
+        "L_1, L-bar, kappa, 1/eps are all at least 1",
     )
 
 
-@claim("f2sa_p:proof-3.1-outer", covers=["000 Equation 15", "000 Proof 3.1-outer"], mutants={"eps/16": {"share": 16}, "T = 3 ..": {"six": 3}})
+@claim(
+    "f2sa_p:proof-3.1-outer",
+    covers=["000 Equation 15", "000 Proof 3.1-outer"],
+    mutants={"eps/16": {"share": 16}, "T = 3 ..": {"six": 3}},
+)
 def proof_outer(share: int = 32, six: int = 6) -> Evidence:
     """With E||Phi_t - grad phi(x_t)|| <= eps/32 (15), eta_x = eps/(6 L_phi), T = 6 Delta/(eps eta_x), Lemma E.1 gives
     an eps-stationary point (lines 442-446): 3 Delta/(eta T) + 3 L eta/2 + 8 eps/32 = eps, exactly.
@@ -138,9 +141,8 @@ def proof_bias(C: str = "1") -> Evidence:
         corrected=(fixed,),
         correction="L-bar = max_{j<=p+1} L_j, in kappa too.",
         category="false",
-        charitable="Hidden constants in nu (1 to 1e-6) and in O(eps) (100) were offered; the bias is 1/3 whatever "
-        "nu is, "
-        "since L_2 is free at p = 1. Counting L_{p+1} saves it.",
+        charitable="Hidden constants in nu (1 to 1e-6) and in O(eps) (100) were offered; the bias is 1/3 whatever nu "
+        "is, since L_2 is free at p = 1. Counting L_{p+1} saves it.",
         downstream="Theorem 3.1 with Definition 2.2 as printed.",
     )
 
@@ -220,8 +222,7 @@ def eq_5(cap: str = "1") -> Evidence:
         printed=(fixed,) if cap != "1" else (sigma, r),
         corrected=(fixed, Instances("nu without R", small_r_sides, small_r_rows("1", True), "rational", "mpmath")),
         correction="eta_y = min{1/(2 L_1), ..}, S = max{1, ..}, K = max{log(..)/(mu eta_y), 1}; nu = min{1/(2 kappa "
-        "max|j|), "
-        "(eps/(L-bar kappa^{2p+1}))^{1/p}} and (R + kappa nu) in place of R inside the logarithm.",
+        "max|j|), (eps/(L-bar kappa^{2p+1}))^{1/p}} and (R + kappa nu) in place of R inside the logarithm.",
         category="false",
         charitable="Hidden constants 1 and 1e-6 in eta_y, 1e6 in the total were offered, log z taken as 1 + z. "
         "Dropping R/kappa from the minimum, which the logarithm can absorb, and capping eta_y saves all of it.",
@@ -254,13 +255,12 @@ def theorem_31(kappa_power: int = 2) -> Evidence:
             Instances("nu without R", small_r_sides, small_r_rows("1", True), "rational", "mpmath"),
             fixed,
         ),
-        correction="L-bar = max_{j<=p+1} L_j; nu = min{1/(2 kappa max|j|), (eps/(L-bar kappa^{2p+1}))^{1/p}}; eta_y <= "
-        "1/(2 L_1); log with R + kappa nu; E||grad phi|| at a random iterate; constants depend on p for odd p.",
+        correction="L-bar = max_{j<=p+1} L_j; nu = min{1/(2 kappa max|j|), (eps/(L-bar kappa^{2p+1}))^{1/p}}; eta_y "
+        "<= 1/(2 L_1); log with R + kappa nu; E||grad phi|| at a random iterate; constants depend on p for odd p.",
         category="false",
-        charitable="The powers compose as printed (proved for symbolic p) once nu is the second term of the "
-        "minimum. Reading R as an "
-        "upper bound of order 1 saves the count. As R -> 0 (a good start) (5) sends nu to 0 and S, K to infinity "
-        "while the bound falls; at R = 0 it divides by zero.",
+        charitable="The powers compose as printed (proved for symbolic p) once nu is the second term of the minimum. "
+        "Reading R as an upper bound of order 1 saves the count. As R -> 0 (a good start) (5) sends nu to 0 and S, K "
+        "to infinity while the bound falls; at R = 0 it divides by zero.",
         downstream="Remarks 3.1, 3.2, Table 1 and the abstract keep their powers of kappa and eps.",
     )
 
@@ -312,9 +312,8 @@ def remark_32(power: int = 3) -> Evidence:
         "larger p costs a factor p more.",
         category="false",
         charitable="Omega read as 'a suitable Theta': with the constant 2 the display is exact, with 1 it is log^4, "
-        "and "
-        "for p growing faster the factor p itself exceeds it. For odd p the printed one-sided stencil needs a batch "
-        "larger by (sum|beta_j|)^2 ~ 4^p = X^{1.39 c/loglog X}, which no O~ hides.",
+        "and for p growing faster the factor p itself exceeds it. For odd p the printed one-sided stencil needs a "
+        "batch larger by (sum|beta_j|)^2 ~ 4^p = X^{1.39 c/loglog X}, which no O~ hides.",
         downstream="'nearly optimal for p = Omega(log/loglog)' (abstract, line 61, 171) holds for even p of that "
         "order.",
     )
@@ -350,7 +349,7 @@ def remark_e1(factor: str = "1") -> Evidence:
             Instances("error constants", worst_sides, rows, "rational", "float"),
             Instances("problems", count, [{"p": 1}, {"p": 2}], "rational", "float"),
         ),
-        charitable="'even when p is odd, the algorithm designed for odd p may still be better' read as 'designed "
-        "for even p'",
+        charitable="'even when p is odd, the algorithm designed for odd p may still be better' read as 'designed for "
+        "even p'",
         notes="A guarantee only: on one instance the forward difference can be better (psi kinked at nu < 0).",
     )
