@@ -11,8 +11,9 @@ D_1 has L_f L_g/mu where Eq. (9) prints rho_g L_g/mu: as printed the bound fails
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from math import ceil, isfinite, log, sqrt
+from math import log, sqrt
 
+from bounds.schedule import count, within_doubles
 from synthetic.errors import InputError
 from synthetic.hyper import positive
 from synthetic.problem import Constants
@@ -99,10 +100,7 @@ def inner_loops(
 
     def steps(R: float) -> int:
         digits = log(4 * lam * b.L_g * R / zeta)
-        wanted = sqrt(k_y) * (2 * digits + log(1 + k_y)) if accelerated else 4 * k_z * digits
-        if not isfinite(wanted):
-            raise InputError("zeta", zeta, "the schedule leaves the range of doubles; take a larger eps")
-        return max(1, ceil(wanted))
+        return count("K", sqrt(k_y) * (2 * digits + log(1 + k_y)) if accelerated else 4 * k_z * digits)
 
     momenta = [(sqrt(k) - 1) / (sqrt(k) + 1) if accelerated else 0.0 for k in (k_z, k_y)]
     first, rest = steps(R_0 + b.C_f / (lam * b.mu)), steps(later)
@@ -128,7 +126,6 @@ def outer_loop(bounds: SmoothClass, eps: float, Delta: float) -> OuterLoop:
     """
     eps, Delta = positive("eps", eps), positive("Delta", Delta)
     lam = max(2 * bounds.L_f / bounds.mu, bounds.D_0 / Delta, 2 * bounds.D_1 / eps)
-    T = 32 * bounds.D_3 * (Delta + 2 * bounds.D_0 / lam) / (3 * eps**2)
-    if not isfinite(T):
-        raise InputError("eps", eps, "the schedule leaves the range of doubles; take a larger eps")
-    return OuterLoop(lam, 1 / bounds.D_3, eps / 4, max(1, ceil(T)))
+    with within_doubles(eps):
+        T = count("T", 32 * bounds.D_3 * (Delta + 2 * bounds.D_0 / lam) / (3 * eps**2))
+    return OuterLoop(lam, 1 / bounds.D_3, eps / 4, T)

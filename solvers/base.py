@@ -73,7 +73,8 @@ def check_needs(solver: Solver, problem: BilevelProblem, oracle: StochasticOracl
 class Solver(Protocol):
     """The protocol of the module docstring; ``needs`` names what step() asks, among :data:`NEEDS`."""
 
-    needs: tuple[str, ...]
+    @property
+    def needs(self) -> tuple[str, ...]: ...
 
     def init(self, problem: BilevelProblem, x0: Array, y0: Array | None = None) -> Any: ...
 

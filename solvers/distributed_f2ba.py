@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class DistributedF2BA:
     base: F2BA
     exchange: Exchange = field(default=OneProcess(), repr=False)
 
-    needs: ClassVar[tuple[str, ...]] = ("F", "G", "agents")
+    needs = ("F", "G", "agents")
 
     def __post_init__(self) -> None:
         if not isinstance(self.base, F2BA):

@@ -22,12 +22,13 @@ seed, t).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, log2, sqrt
+from math import ceil, log2, sqrt
 from typing import Any
 
 import numpy as np
 
 from bounds.f2ba_schedule import SmoothClass
+from bounds.schedule import count, within_doubles
 from solvers.base import check_count, check_positive
 from solvers.f2ba import F2BA
 from synthetic import philox
@@ -86,10 +87,9 @@ class PerturbedF2BA:
             raise InputError("delta", delta, "pass a probability of failure between 0 and 1")
         i = iota(L * sqrt(dim_x) / sqrt(rho * eps), delta)
         zeta = min(1 / (20 * i**2), 1 / (16 * i**2 * 2**i)) * eps
-        T = 400 * i**4 * Delta * L / eps**2
-        if not isfinite(T):
-            raise InputError("eps", eps, "the schedule leaves the range of doubles; take a larger eps")
-        base = F2BA.accurate(bounds, lam, 1 / L, zeta, R_0, max(1, ceil(T)), accelerated=accelerated)
+        with within_doubles(eps):
+            T = count("T", 400 * i**4 * Delta * L / eps**2)
+        base = F2BA.accurate(bounds, lam, 1 / L, zeta, R_0, T, accelerated=accelerated)
         return cls(base, eps, eps / (400 * i**3), ceil(i * L / sqrt(rho * eps)))
 
     @property
