@@ -225,7 +225,7 @@ class Point:
             solved = solve([[pushes[k][i] for k in free] for i in range(self.d)], target)
             for k, c in zip(free, solved):
                 parsed[k] = (c, *parsed[k][1:])
-        return tuple(parsed)  # type: ignore[arg-type]
+        return tuple(parsed)
 
     def _constants(self) -> None:
         low = self.g.hessian_bounds[0]

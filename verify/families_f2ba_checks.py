@@ -54,7 +54,8 @@ CONCAVE: Instance = {
     "g": [],
     "f": [["-3", ["0", "1"], "0"]],
 }
-"""f_yy = -L_f and g_yy = mu at y* = y*_lambda, lambda = 2 L_f/mu: L_lambda has the least curvature that Lemma B.1 permits."""
+"""f_yy = -L_f and g_yy = mu at y* = y*_lambda, lambda = 2 L_f/mu: L_lambda has the least curvature that Lemma B.1
+permits."""
 WEAK = steep(20, 10**6)
 """The third derivative of g at full strength where g is weakly convex; lambda large, f of order 1."""
 FIXED = (QUADRATIC, END_POINT, KAPPA_ONE, STIFF, CONCAVE, WEAK)

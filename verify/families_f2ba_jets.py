@@ -1,7 +1,8 @@
 """Symbolic Taylor jets of f and g at a point, for the identities of paper 001 (its tensor notation, appendix A).
 
 A ``Jet`` is a polynomial in (x, y) whose coefficients are free symbols, one for each partial derivative at the base
-point; its blocks are named as the paper does, ``block("yxy")`` = grad^3_yxy h with shape (d_y, d_x, d_y). The chain rule
+point; its blocks are named as the paper does, ``block("yxy")`` = grad^3_yxy h with shape (d_y, d_x, d_y). The chain
+rule
 is left to sympy, which differentiates the polynomial along a curve y(x), so that an identity between tensors is
 compared with something that never saw the tensors.
 """
@@ -9,7 +10,7 @@ compared with something that never saw the tensors.
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, permutations, product
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ def variables(dim_x: int) -> tuple[sp.Symbol, ...]:
 
 
 class Jet:
-    """h(x, y) = sum_n D^n h[z, .., z]/n! with z = (x, y - base) and free symbols for all derivatives up to ``order``."""
+    """h(x, y) = sum_n D^n h[z, .., z]/n! with z = (x, y - base) and free symbols for all derivatives up to
+    ``order``."""
 
     def __init__(self, name: str, dim_x: int, dim_y: int, order: int) -> None:
         self.name, self.dim_x, self.dim_y, self.order = name, dim_x, dim_y, order
@@ -70,14 +72,19 @@ class Jet:
 
     def gradient_y(self, x: tuple[sp.Symbol, ...], y: Array) -> list[sp.Expr]:
         """grad_y h along the curve."""
-        marks = sp.symbols(f"mark1:{self.dim_y + 1}")
-        value = self.of([*x, *marks])
-        return [sp.diff(value, m).subs(dict(zip(marks, y)), simultaneous=True) for m in marks]
+        z, out = [*x, *y], []
+        for k in range(self.dim_y):
+            total = sp.S.Zero
+            for n in range(1, self.order + 1):
+                slab = self.tensors[n][self.dim_x + k]
+                for index in combinations_with_replacement(range(len(z)), n - 1):
+                    weight = sp.Mul(*(sp.Rational(1, sp.factorial(index.count(i))) for i in set(index)))
+                    total += weight * (slab[index] if index else slab) * sp.Mul(*(z[i] for i in index))
+            out.append(total)
+        return out
 
 
 def _permutations(index: tuple[int, ...]) -> list[tuple[int, ...]]:
-    from itertools import permutations
-
     return list(permutations(index))
 
 
@@ -122,15 +129,13 @@ def curve(x: tuple[sp.Symbol, ...], first: Array, second: Array | None = None) -
 
 def derivative(expression: sp.Expr, x: tuple[sp.Symbol, ...], order: int) -> list[sp.Expr]:
     """All partial derivatives of the given order at x = 0, in the order of an array's ravel()."""
-    expression = sp.expand(expression)
-    zero = dict.fromkeys(x, 0)
-    poly = sp.Poly(expression, *x)
-    out = []
-    for index in product(range(len(x)), repeat=order):
-        powers = tuple(index.count(i) for i in range(len(x)))
-        factor = sp.Mul(*(sp.factorial(p) for p in powers))
-        out.append(sp.expand(poly.coeff_monomial(sp.Mul(*(s**p for s, p in zip(x, powers)))) * factor).subs(zero))
-    return out
+    cache: dict[tuple[int, ...], sp.Expr] = {}
+    for index in combinations_with_replacement(range(len(x)), order):
+        total = expression
+        for i in index:
+            total = sp.diff(total, x[i])
+        cache[index] = sp.expand(total.subs(dict.fromkeys(x, 0)))
+    return [cache[tuple(sorted(index))] for index in product(range(len(x)), repeat=order)]
 
 
 def entries(array: Array) -> list[sp.Expr]:

@@ -1,7 +1,8 @@
 """Where the inequalities of paper 001 are hardest: an adversarial search with restarts, and families in kappa.
 
 ``adversary`` climbs any ratio left/right over the instances of ``verify.families_f2ba`` (scalar and two-dimensional
-y; badly scaled, degenerate, non-commuting Hessians, f convex, concave or indefinite in y, nearly affine f) in doubles and returns rational
+y; badly scaled, degenerate, non-commuting Hessians, f convex, concave or indefinite in y, nearly affine f) in doubles
+and returns rational
 instances: whoever uses them evaluates them again in exact arithmetic. ``steep`` and ``smooth`` are one-parameter
 families whose constants C_f, L_f, L_g, rho_g stay bounded while mu = 1/kappa exactly.
 """
@@ -148,7 +149,8 @@ def _root_third(kappa: int) -> int:
 
 
 def _kappa_family(kappa: int, omega: Fraction, lam: int) -> Instance:
-    """m = 2 mu, a omega^2 = 4 mu: m + a omega^2 W'' in [mu, 6 mu]; omega sets rho_g = 4 mu omega the third derivative of W.
+    """m = 2 mu, a omega^2 = 4 mu: m + a omega^2 W'' in [mu, 6 mu]; omega sets rho_g = 4 mu omega the third derivative
+    of W.
 
     delta = -reach/lam is such that g_yy delta = -f_y/lambda asks for a coefficient of f near 3.
     """

@@ -6,10 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from verify.evidence import Evidence
+from verify.evidence import Evidence, Identity
 from verify.families_f2ba import Point
 from verify.families_f2ba_checks import (
-    END_POINT,
     FIXED,
     KAPPA,
     LEVEL,
@@ -18,7 +17,6 @@ from verify.families_f2ba_checks import (
     dominated,
     hardest,
 )
-from verify.evidence import Identity
 from verify.registry import claim
 
 EQUAL = dict.fromkeys(("C_f", "L_f", "L_g", "rho_g"), LEVEL)
@@ -131,9 +129,11 @@ def lemma_b3(power: int = 1, sharp: str = "") -> Evidence:
     return Evidence(
         (printed, size),
         corrected=(sharper,),
-        correction="Holds as printed, and the power kappa^2 is never attained: 0 <= phi - L*_lambda <= C_f^2/(2 lambda mu) = O(kappa/lambda), "
+        correction="Holds as printed, and the power kappa^2 is never attained: 0 <= phi - L*_lambda <= C_f^2/(2 "
+        "lambda mu) = O(kappa/lambda), "
         "since f(y*) - f(y) - lambda (g(y) - g*) <= C_f d - lambda mu d^2/2 with d = |y - y*|.",
-        notes="O hides the factor L = max{C_f, L_f, L_g, rho_g}: kappa is invariant under (f, g) -> (M f, M g) and the gap is not. "
+        notes="O hides the factor L = max{C_f, L_f, L_g, rho_g}: kappa is invariant under (f, g) -> (M f, M g) and "
+        "the gap is not. "
         "The sharper constant needs no upper bound on lambda, no L_g and no L_f.",
         downstream="Theorem 4.1 and 5.1 may take lambda of order kappa/Delta in place of kappa^2/Delta.",
     )
@@ -153,9 +153,11 @@ STEP_INSTANCES = [
     uses=["f2ba:lemma-B.2"],
 )
 def lemma_b4(power: int = 0, drop: bool = False) -> Evidence:
-    """Lemma B.4 (lines 498-527): ‖∇L*_λ(x) - ∇φ(x)‖ ≤ D_1/λ, D_1 := (L_f + ρ_g L_g/μ + C_f L_g ρ_g/(2μ²) + C_f ρ_g/(2μ)) C_f/μ = O(κ³). (9)
+    """Lemma B.4 (lines 498-527): ‖∇L*_λ(x) - ∇φ(x)‖ ≤ D_1/λ, D_1 := (L_f + ρ_g L_g/μ + C_f L_g ρ_g/(2μ²) + C_f
+    ρ_g/(2μ)) C_f/μ = O(κ³). (9)
 
-    Checked: as printed on quadratic g (ρ_g = 0), where D_1 is L_f C_f/μ whatever L_g is; then with L_f L_g/μ for ρ_g L_g/μ.
+    Checked: as printed on quadratic g (ρ_g = 0), where D_1 is L_f C_f/μ whatever L_g is; then with L_f L_g/μ for ρ_g
+    L_g/μ.
     """
 
     def gap(p: Point) -> Any:
@@ -174,12 +176,16 @@ def lemma_b4(power: int = 0, drop: bool = False) -> Evidence:
     return Evidence(
         (at("gap <= D_1/lambda as printed", gap, lambda p: d1(p, printed=True) / p.lam, STEP_INSTANCES),),
         corrected=(intended, size),
-        correction="D_1 = (L_f + L_f L_g/mu + C_f L_g rho_g/(2 mu^2) + C_f rho_g/(2 mu)) C_f/mu = (1 + L_g/mu) (L_f + C_f rho_g/(2 mu)) C_f/mu.",
+        correction="D_1 = (L_f + L_f L_g/mu + C_f L_g rho_g/(2 mu^2) + C_f rho_g/(2 mu)) C_f/mu = (1 + L_g/mu) (L_f "
+        "+ C_f rho_g/(2 mu)) C_f/mu.",
         category="misprint",
-        charitable="Read as O(kappa^3) only, the lemma holds (Lemma 4.1(b)). Larger admissible rho_g or L_g in the printed D_1 would save single "
+        charitable="Read as O(kappa^3) only, the lemma holds (Lemma 4.1(b)). Larger admissible rho_g or L_g in the "
+        "printed D_1 would save single "
         "instances, but rho_g = 0 is admissible for quadratic g and the inequality is stated for the constants of the "
-        "instance. The proof bounds |grad_xy g [grad_yy g]^-1 (grad_y f(y*) - grad_y f(y*_lambda))| and needs L_f there, by Assumption 3.1(5); the slip "
+        "instance. The proof bounds |grad_xy g [grad_yy g]^-1 (grad_y f(y*) - grad_y f(y*_lambda))| and needs L_f "
+        "there, by Assumption 3.1(5); the slip "
         "rho_g for L_f stands in the statement and three times in the proof, so it is not the text conversion.",
-        downstream="The power kappa^3 survives, so Lemma 4.1(b), lambda of order kappa^3/eps and Theorems 4.1 and 5.1 do too; whoever computes "
+        downstream="The power kappa^3 survives, so Lemma 4.1(b), lambda of order kappa^3/eps and Theorems 4.1 and "
+        "5.1 do too; whoever computes "
         "lambda from (9) with a quadratic or nearly quadratic g takes it too small by up to the factor L_g/mu.",
     )

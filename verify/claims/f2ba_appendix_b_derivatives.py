@@ -34,8 +34,10 @@ X = variables(2)
     mutants={"sign of the Taylor remainder": {"sign": -1}},
 )
 def proof_b4(sign: int = 1) -> Evidence:
-    """Proof of Lemma B.4 (lines 514-519): ∇L*_λ - ∇φ is the sum of ∇_x f(y*_λ) - ∇_x f(y*), of ∇²_xy g [∇²_yy g]^{-1} (∇_y f(y*) - ∇_y f(y*_λ)),
-    of λ ∇²_xy g [∇²_yy g]^{-1} (∇²_yy g (y*_λ - y*) + ∇_y g(y*) - ∇_y g(y*_λ)) and of λ(∇_x g(y*_λ) - ∇_x g(y*) - ∇²_xy g (y*_λ - y*)).
+    """Proof of Lemma B.4 (lines 510-518): ∇L*_λ - ∇φ is the sum of ∇_x f(y*_λ) - ∇_x f(y*), of ∇²_xy g [∇²_yy g]^{-1}
+    (∇_y f(y*) - ∇_y f(y*_λ)),
+    of λ ∇²_xy g [∇²_yy g]^{-1} (∇²_yy g (y*_λ - y*) + ∇_y g(y*) - ∇_y g(y*_λ)) and of λ(∇_x g(y*_λ) - ∇_x g(y*) -
+    ∇²_xy g (y*_λ - y*)).
 
     Checked for d_x = d_y = 2 with free symbols for all gradients, J = ∇²_xy g and the step; only optimality is used.
     """
@@ -48,9 +50,13 @@ def proof_b4(sign: int = 1) -> Evidence:
     return Evidence((Identity("decomposition", entries(left), entries(right)),))
 
 
-@claim("f2ba:eq-10", covers=["001 Equation 10"], mutants={"sign": {"sign": 1}, "transposed": {"transpose": True}})
+@claim(
+    "f2ba:eq-10",
+    covers=["001 Equation 10", "001 Equation 2"],
+    mutants={"sign": {"sign": 1}, "transposed": {"transpose": True}},
+)
 def eq_10(sign: int = -1, transpose: bool = False) -> Evidence:
-    """Eq. (10) (lines 504-506): ∇φ = ∇_x f - ∇²_xy g [∇²_yy g]^{-1} ∇_y f at (x, y*(x)). The same as Eq. (2).
+    """Eq. (10) (line 504): ∇φ = ∇_x f - ∇²_xy g [∇²_yy g]^{-1} ∇_y f at (x, y*(x)). The same as Eq. (2).
 
     Checked: sympy differentiates f(x, y*(x)), with y*(x) solved from ∇_y g = 0; d_x = d_y = 2, free coefficients.
     """
@@ -77,7 +83,8 @@ def _chain(sign: int) -> tuple[list[sp.Expr], list[sp.Expr]]:
 
 @claim("f2ba:eq-11", covers=["001 Equation 11"], mutants={"sign": {"sign": -1}})
 def eq_11(sign: int = 1) -> Evidence:
-    """Eq. (11) (lines 535-537): ∇²_xy g + ∇y* ∇²_yy g = 0 at (x, y*(x)), with [∇y*]_{ij} = ∂y*_j/∂x_i; hence ∇y* = -∇²_xy g [∇²_yy g]^{-1}.
+    """Eq. (11) (lines 535-541): ∇²_xy g + ∇y* ∇²_yy g = 0 at (x, y*(x)), with [∇y*]_{ij} = ∂y*_j/∂x_i; hence ∇y* =
+    -∇²_xy g [∇²_yy g]^{-1}.
 
     Checked: the left side is d/dx ∇_y g(x, y(x)) along every curve, d_x = d_y = 2; along y* that function is 0.
     """
@@ -106,9 +113,10 @@ def eq_12(sign: int = -1) -> Evidence:
     mutants={"factor 2 dropped": {"factor": 1}, "1/mu for 1/mu^2": {"power": 1}},
 )
 def eq_13(factor: int = 2, power: int = 2) -> Evidence:
-    """Eq. (13) (lines 547-556): ‖[∇²_yy g(x, y*)]^{-1} - [∇²_yy L_λ(x, y*_λ)/λ]^{-1}‖ ≤ (2/(λμ²)) (L_f + C_f ρ_g/μ).
+    """Eq. (13) (lines 547-550): ‖[∇²_yy g(x, y*)]^{-1} - [∇²_yy L_λ(x, y*_λ)/λ]^{-1}‖ ≤ (2/(λμ²)) (L_f + C_f ρ_g/μ).
 
-    Checked exactly, scalar and 2 x 2 (operator norm, rounded outward). The display's first factor is printed at y*_λ; y* is meant.
+    Checked exactly, scalar and 2 x 2 (operator norm, rounded outward). The display's first factor is printed at y*_λ;
+    y* is meant.
     """
 
     def difference(p: Point) -> Any:
@@ -141,9 +149,12 @@ def _inverse(m: list[list[Any]]) -> list[list[Any]]:
 def lemma_b5(power: int = 1, factor: int = 2) -> Evidence:
     """Lemma B.5 (lines 531-533): ‖∇y*(x) - ∇y*_λ(x)‖ ≤ D_2/λ with D_2 := (1/μ + 2L_g/μ²)(L_f + C_f ρ_g/μ) = O(κ³).
 
-    The printed proof loses a factor 2 (see f2ba:proof-B.5-factor), but D_2 holds. With M the difference of the joint Hessians of f/λ + g and g
-    at the two minimisers, ∇y*_λ - ∇y* = -[I ∇y*] M_{·y} [∇²_yy L_λ/λ]^{-1}, so the norm is at most sqrt(1 + L_g²/μ²)(2/μ)(L_f + C_f ρ_g/μ)/λ,
-    and 2 sqrt(1 + k²) ≤ 1 + 2k as soon as k = L_g/μ ≥ 3/4. Checked: that identity, that inequality, the lemma on instances.
+    The printed proof loses a factor 2 (see f2ba:proof-B.5-factor), but D_2 holds. With M the difference of the joint
+    Hessians of f/λ + g and g
+    at the two minimisers, ∇y*_λ - ∇y* = -[I ∇y*] M_{·y} [∇²_yy L_λ/λ]^{-1}, so the norm is at most sqrt(1 +
+    L_g²/μ²)(2/μ)(L_f + C_f ρ_g/μ)/λ,
+    and 2 sqrt(1 + k²) ≤ 1 + 2k as soon as k = L_g/μ ≥ 3/4. Checked: that identity, that inequality, the lemma on
+    instances.
     """
     Mxy, Y = free("M", 2, 2), free("Y", 2, 2)
     Myy = symmetric("N", 2, 2)
@@ -185,7 +196,8 @@ STEP_POINTS = [
     uses=["f2ba:eq-13"],
 )
 def proof_b5(power: int = 0) -> Evidence:
-    """Proof of Lemma B.5 (lines 558-563): ‖∇²_xy L_λ(x, y*_λ)/λ‖ · ‖[∇²_yy g(x, y*)]^{-1} - [∇²_yy L_λ(x, y*_λ)/λ]^{-1}‖ ≤ (2L_g/(λμ²)) (L_f + C_f ρ_g/μ),
+    """Proof of Lemma B.5 (lines 550-553): ‖∇²_xy L_λ(x, y*_λ)/λ‖ · ‖[∇²_yy g(x, y*)]^{-1} - [∇²_yy L_λ(x,
+    y*_λ)/λ]^{-1}‖ ≤ (2L_g/(λμ²)) (L_f + C_f ρ_g/μ),
     although the line above bounds ‖∇²_xy L_λ‖ by 2λL_g, which gives 4L_g/(λμ²).
 
     Checked exactly where f has curvature -L_f along one direction of y and couples the other one to x.
@@ -206,9 +218,11 @@ def proof_b5(power: int = 0) -> Evidence:
     return Evidence(
         (at("as printed", product_of_norms, lambda p: bound(p, 2), STEP_POINTS),),
         corrected=(corrected,),
-        correction="The product is at most (4 L_g/(lambda mu^2)) (L_f + C_f rho_g/mu) (3 L_g in place of 4 L_g by the same argument).",
+        correction="The product is at most (4 L_g/(lambda mu^2)) (L_f + C_f rho_g/mu) (3 L_g in place of 4 L_g by "
+        "the same argument).",
         category="false",
-        charitable="The other order of the factors, |grad_xy g| |difference| + |difference of grad_xy| |[yy]^-1|, does give 2 L_g/mu^2 but then "
+        charitable="The other order of the factors, |grad_xy g| |difference| + |difference of grad_xy| |[yy]^-1|, "
+        "does give 2 L_g/mu^2 but then "
         "2/mu for 1/mu; no order gives D_2. Lemma B.5 itself was saved by another argument, so only this step falls.",
         downstream="None: D_2 stands (f2ba:lemma-B.5), so do D_3 .. D_6, which use D_2.",
     )
@@ -239,9 +253,11 @@ def lemma_b6(factor: str = "4") -> Evidence:
 
 @claim("f2ba:eq-14", covers=["001 Equation 14"], mutants={"sign": {"sign": -1}, "grad y* in both": {"swap": True}})
 def eq_14(sign: int = 1, swap: bool = False) -> Evidence:
-    """Eq. (14) (lines 572-575): ∇²L*_λ = ∇²_xx f + ∇y*_λ ∇²_yx f + λ(∇²_xx g(y*_λ) - ∇²_xx g(y*)) + λ(∇y*_λ ∇²_yx g(y*_λ) - ∇y* ∇²_yx g(y*)).
+    """Eq. (14) (lines 569-575): ∇²L*_λ = ∇²_xx f + ∇y*_λ ∇²_yx f + λ(∇²_xx g(y*_λ) - ∇²_xx g(y*)) + λ(∇y*_λ ∇²_yx
+    g(y*_λ) - ∇y* ∇²_yx g(y*)).
 
-    Checked: sympy's second derivative of f(x, y*_λ(x)) + λ(g(x, y*_λ(x)) - g(x, y*(x))), d_x = d_y = 2, all jets free but
+    Checked: sympy's second derivative of f(x, y*_λ(x)) + λ(g(x, y*_λ(x)) - g(x, y*(x))), d_x = d_y = 2, all jets free
+    but
     for the optimality conditions and (11), (12); the curves carry free second derivatives, which must cancel.
     """
     f, gl, g = two_point_jets(2)
@@ -276,7 +292,7 @@ def pin_gradients(f: Jet, gl: Jet, g: Jet, Yl: Any, Y: Any) -> None:
     uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:lemma-B.6", "f2ba:eq-14"],
 )
 def lemma_b7(power: int = 0, exponent: int = 3) -> Evidence:
-    """Lemma B.7 (lines 565-582): ‖∇²L*_λ(x)‖ ≤ D_3 := L_f + C_f ρ_g/μ + 4L_f L_g/μ + C_f L_g ρ_g/μ² + L_g D_2 = O(κ³).
+    """Lemma B.7 (lines 565-581): ‖∇²L*_λ(x)‖ ≤ D_3 := L_f + C_f ρ_g/μ + 4L_f L_g/μ + C_f L_g ρ_g/μ² + L_g D_2 = O(κ³).
 
     Checked exactly on instances, and D_3 ≤ 12 L κ³.
     """

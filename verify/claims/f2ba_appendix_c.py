@@ -1,4 +1,5 @@
-"""Paper 001, appendix C: Lemmas C.1 to C.3 with D_4, D_5, D_6 (inequalities; the identities are in f2ba_appendix_c_identities)."""
+"""Paper 001, appendix C: Lemmas C.1 to C.3 with D_4, D_5, D_6 (inequalities; the identities are in
+f2ba_appendix_c_identities)."""
 
 from __future__ import annotations
 
@@ -59,10 +60,11 @@ LARGE = [steep(10, 10**8), steep(1000, 10**16)]
     uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:lemma-B.6", "f2ba:eq-13"],
 )
 def lemma_c1(power: int = 0) -> Evidence:
-    """Lemma C.1 (lines 585-645): ‖∇²y*_λ(x) - ∇²y*(x)‖ ≤ D_4/λ with
+    """Lemma C.1 (lines 585-621): ‖∇²y*_λ(x) - ∇²y*(x)‖ ≤ D_4/λ with
     D_4 := (2ρ_g/(λμ²))(1 + L_g/μ)²(L_f + C_f ρ_g/μ) + 14L_g ρ_g D_2/(λμ²) + (50L_g²/(λμ³))(C_f ν_g/μ + ρ_f) = O(κ⁵).
 
-    The proof ends with the printed sum as the bound itself: λ is counted twice. Checked: as printed at large λ; without the inner λ.
+    The proof ends with the printed sum as the bound itself: λ is counted twice. Checked: as printed at large λ;
+    without the inner λ.
     """
 
     def right(p: Point) -> Any:
@@ -78,12 +80,17 @@ def lemma_c1(power: int = 0) -> Evidence:
     return Evidence(
         (at("gap <= D_4/lambda as printed", gap2, lambda p: d4(p) / p.lam**2, LARGE),),
         corrected=(corrected, size),
-        correction="D_4 = (2 rho_g/mu^2)(1 + L_g/mu)^2 (L_f + C_f rho_g/mu) + 14 L_g rho_g D_2/mu^2 + (50 L_g^2/mu^3)(C_f nu_g/mu + rho_f), without 1/lambda.",
+        correction="D_4 = (2 rho_g/mu^2)(1 + L_g/mu)^2 (L_f + C_f rho_g/mu) + 14 L_g rho_g D_2/mu^2 + (50 "
+        "L_g^2/mu^3)(C_f nu_g/mu + rho_f), without 1/lambda.",
         category="misprint",
-        charitable="Reading 'the gap is at most D_4' with the printed D_4 is the intended statement and holds (it is the corrected one). With the printed "
-        "'D_4/lambda' the bound would fall like 1/lambda^2, which no constant of the class can repair. 'D_4 = O(kappa^5)' shows that D_4 was meant free of lambda.",
-        downstream="D_5 contains L_g D_4 and must take the corrected one: with the printed D_4 the last term of D_5 vanishes as lambda grows and Lemma C.2 fails "
-        "(f2ba:proof-C.2-D4). Lemma 5.1(b), kappa^5, survives. kappa as defined bounds neither nu_g nor rho_f: O(kappa^5) takes both as constants.",
+        charitable="Reading 'the gap is at most D_4' with the printed D_4 is the intended statement and holds (it "
+        "is the corrected one). With the printed "
+        "'D_4/lambda' the bound would fall like 1/lambda^2, which no constant of the class can repair. 'D_4 = "
+        "O(kappa^5)' shows that D_4 was meant free of lambda.",
+        downstream="D_5 contains L_g D_4 and must take the corrected one: with the printed D_4 the last term of D_5 "
+        "vanishes as lambda grows and Lemma C.2 fails "
+        "(f2ba:proof-C.2-D4). Lemma 5.1(b), kappa^5, survives. kappa as defined bounds neither nu_g nor rho_f: "
+        "O(kappa^5) takes both as constants.",
     )
 
 
@@ -96,7 +103,8 @@ NU_INSTANCES = [
         "f": [[None, ["0", "1/1000"], "4/7"]],
     },
 ]
-"""A tiny, fast ripple on a quadratic g: rho_g is small and nu_g rho_g-free, the case in which only D_4's last term helps."""
+"""A tiny, fast ripple on a quadratic g: rho_g is small and nu_g rho_g-free, the case in which only D_4's last term
+helps."""
 
 
 @claim(
@@ -106,7 +114,7 @@ NU_INSTANCES = [
     uses=["f2ba:lemma-C.1", "f2ba:lemma-B.2", "f2ba:lemma-B.5"],
 )
 def lemma_c2(last: int = 1) -> Evidence:
-    """Lemma C.2 (lines 647-668): ‖∇³L*_λ(x)‖ ≤ D_5 := (1 + 4L_g/μ)²(3ρ_f + 2L_f ρ_g/μ) + (1 + L_g/μ)² C_f ν_g/μ
+    """Lemma C.2 (lines 623-666): ‖∇³L*_λ(x)‖ ≤ D_5 := (1 + 4L_g/μ)²(3ρ_f + 2L_f ρ_g/μ) + (1 + L_g/μ)² C_f ν_g/μ
     + (2 + 5L_g/μ) D_2 ρ_g + (1 + L_g/μ)² C_f ρ_g²/μ² + L_g D_4 = O(κ⁵).
 
     Checked exactly, with the corrected D_4 (charitable reading; see f2ba:proof-C.2-D4 for the printed one).
@@ -120,7 +128,8 @@ def lemma_c2(last: int = 1) -> Evidence:
     )
     return Evidence(
         (check,),
-        notes="(1 + 4 L_g/mu)^2 rho_f is loose by nothing but the constant; kappa^5 enters through L_g D_4 and D_2 rho_g^2.",
+        notes="(1 + 4 L_g/mu)^2 rho_f is loose by nothing but the constant; kappa^5 enters through L_g D_4 and D_2 "
+        "rho_g^2.",
     )
 
 
@@ -131,9 +140,10 @@ def lemma_c2(last: int = 1) -> Evidence:
     uses=["f2ba:lemma-C.1"],
 )
 def proof_c2(last: int | None = None) -> Evidence:
-    """Lemma C.2 (lines 647-668) with D_4 taken exactly as Lemma C.1 defines it: L_g D_4 then carries the factor 1/λ.
+    """Lemma C.2 (lines 623-666) with D_4 taken exactly as Lemma C.1 defines it: L_g D_4 then carries the factor 1/λ.
 
-    Checked: a ripple with small ρ_g and fixed ν_g, λ large: what is left of D_5 lacks one power of L_g/μ in its ν_g term.
+    Checked: a ripple with small ρ_g and fixed ν_g, λ large: what is left of D_5 lacks one power of L_g/μ in its ν_g
+    term.
     """
 
     def left(p: Point) -> Any:
@@ -148,7 +158,8 @@ def proof_c2(last: int | None = None) -> Evidence:
         corrected=(corrected,),
         correction="Take D_4 without its factor 1/lambda (f2ba:lemma-C.1); then Lemma C.2 holds.",
         category="misprint",
-        charitable="Lemma C.2 itself is read with the corrected D_4 and holds (f2ba:lemma-C.2). This row only says that the printed pair of definitions is "
+        charitable="Lemma C.2 itself is read with the corrected D_4 and holds (f2ba:lemma-C.2). This row only says "
+        "that the printed pair of definitions is "
         "not harmless: it is the misprint of Lemma C.1 carried on.",
         downstream="Lemma 5.1(b) and rho = O(kappa^5) use the corrected D_4 and stand.",
     )
@@ -161,9 +172,11 @@ def proof_c2(last: int | None = None) -> Evidence:
     uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:eq-17"],
 )
 def lemma_c3(power: int = 1) -> Evidence:
-    """Lemma C.3 (lines 670-771): ‖∇²L*_λ(x) - ∇²φ(x)‖ ≤ D_6/λ, D_6 := 2L_g D_2² + (1 + L_g/μ)²(C_f ρ_f/μ + C_f L_f ρ_g/μ² + C_f² ν_g/(2μ²) + C_f² ρ_g²/(2μ³)) = O(κ⁶).
+    """Lemma C.3 (lines 670-769): ‖∇²L*_λ(x) - ∇²φ(x)‖ ≤ D_6/λ, D_6 := 2L_g D_2² + (1 + L_g/μ)²(C_f ρ_f/μ + C_f L_f
+    ρ_g/μ² + C_f² ν_g/(2μ²) + C_f² ρ_g²/(2μ³)) = O(κ⁶).
 
-    Checked exactly; and that one power of κ can be saved: with the identity of f2ba:lemma-B.5 the term 2L_g D_2² becomes
+    Checked exactly; and that one power of κ can be saved: with the identity of f2ba:lemma-B.5 the term 2L_g D_2²
+    becomes
     (2/μ)(1 + L_g²/μ²)(L_f + C_f ρ_g/μ)², of order κ⁵ like the rest.
     """
 
@@ -183,9 +196,13 @@ def lemma_c3(power: int = 1) -> Evidence:
     return Evidence(
         (check, size),
         corrected=(sharper, sharp_size),
-        correction="Holds as printed, and kappa^6 is never attained: (2/mu)(1 + L_g^2/mu^2)(L_f + C_f rho_g/mu)^2 may stand for 2 L_g D_2^2, so the gap is O(kappa^5/lambda) "
+        correction="Holds as printed, and kappa^6 is never attained: (2/mu)(1 + L_g^2/mu^2)(L_f + C_f rho_g/mu)^2 "
+        "may stand for 2 L_g D_2^2, so the gap is O(kappa^5/lambda) "
         "when rho_f = O(1) and nu_g = O(kappa).",
-        notes="Proof of the sharper form: the first difference is lambda (dY) [yy] (dY)' with dY = -[I, grad y*] M [yy]^-1 and |[yy]^-1| <= 2/mu, [yy] = yy-Hessian of L/lambda. "
-        "The display before 'For the difference between (I) and (I')' names grad^2 L*_lambda where grad^2 phi is meant.",
-        downstream="Theorem 5.1 may take lambda of order kappa^5/sqrt(eps) (and kappa^{5/2}/sqrt(eps) with sqrt(rho eps) as the target).",
+        notes="Proof of the sharper form: the first difference is lambda (dY) [yy] (dY)' with dY = -[I, grad y*] M "
+        "[yy]^-1 and |[yy]^-1| <= 2/mu, [yy] = yy-Hessian of L/lambda. "
+        "The display before 'For the difference between (I) and (I')' names grad^2 L*_lambda where grad^2 phi is "
+        "meant.",
+        downstream="Theorem 5.1 may take lambda of order kappa^5/sqrt(eps) (and kappa^{5/2}/sqrt(eps) with sqrt(rho "
+        "eps) as the target).",
     )
