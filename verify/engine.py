@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from synthetic.errors import InputError
@@ -83,7 +84,9 @@ def register(kernel: Kernel, *, replace: bool = False) -> Kernel:
 
 
 def kernel(name: str) -> Kernel:
-    """The registered kernel called ``name``."""
+    """The registered kernel called ``name``; the built-in ones are imported when the first is asked for."""
+    if name in ("jump", "literal", "moments"):
+        import_module("verify.kernels")
     if name not in _kernels:
         raise InputError("kernel", name, f"not registered; known: {', '.join(sorted(_kernels)) or 'none'}")
     return _kernels[name]

@@ -11,12 +11,22 @@ SCHEDULE: dict[str, Option] = {
     "schedule": Option(
         "word",
         "theorem",
-        ("theorem", "tuned", "power", "annealed", "constant"),
-        doc="theorem: nu, S, K, eta from eps; power: nu = eps^nu_exponent; tuned: fewest calls reaching eps",
+        ("theorem", "power", "annealed", "constant"),
+        doc="theorem: nu, S, K, eta from eps; power: the same with nu = eps^nu_exponent; "
+        "annealed: S = K = 1, steps that halve; constant: nu, eta_x, eta_y, S, K as given",
     ),
     "target": Option("word", "eps/4", ("eps/4", "eps/32"), doc="share of eps given to bias and noise"),
     "nu_exponent": Option("rational", 0, low=0, doc="q of nu = eps^q in the power schedule"),
-    "nu_cap": Option("real", 0, low=0, doc="largest nu (0: 1/(2 kappa), as the theorem wants it)"),
+    "nu_cap": Option("real", 0, low=0, doc="largest nu (0: 1/(2 kappa), and 0.9 of where a node loses convexity)"),
+    "contraction": Option(
+        "word", "smallest", ("smallest", "unperturbed"), doc="K from min_j (a + j nu h), as every node needs, or from a"
+    ),
+    "nu": Option("real", 0, low=0, doc="schedule constant only, as are the next four"),
+    "eta_x": Option("real", 0, low=0),
+    "eta_y": Option("real", 0, low=0),
+    "S": Option("int", 0, low=0),
+    "K": Option("int", 0, low=0),
+    "T": Option("int", 0, low=0, doc="outer steps before a run is censored (0: T_cap times the schedule's)"),
     "nu_factor": _factor,
     "S_factor": _factor,
     "K_factor": _factor,
@@ -27,11 +37,13 @@ SCHEDULE: dict[str, Option] = {
     ),
     "inner": Option("word", "fresh", ("fresh", "frozen"), doc="inner samples redrawn each outer step or not"),
     "noise": Option("word", "gaussian", ("gaussian", "rademacher", "multiplicative")),
+    "scale": Option("real", 1, above=0, doc="of multiplicative noise: sigma sqrt(1 + ||y||^2 / (d scale^2))"),
     "sigma_f": Option("real", 1, low=0),
     "sigma_g": Option("real", 1, low=0),
     "normalise": Option("bool", True),
     "sustain": Option("real", "1.25", low=1, doc="a hit at t counts if it lasts over [t, sustain t]"),
-    "T_cap": Option("real", 8, above=0, doc="a run is censored after T_cap times the schedule's T"),
+    "T_cap": Option("real", 8, above=0, doc="a run is censored after T_cap times the steps without any noise"),
+    "checkpoints": Option("int", 0, low=0, doc="gradient norms kept, between 0.5 and 2 times those steps"),
     "method": Option("word", "auto", ("auto", "direct", "filtered"), doc="form of the jump kernel"),
 }
 
@@ -39,14 +51,17 @@ DIAGONAL: dict[str, Option] = {
     "d": Option("int", 5, low=1),
     "a": Option("real", 1, above=0, doc="A_g = a I"),
     "h": Option("real", "0.5", doc="A_f = h I"),
-    "c0": Option("real", 1, doc="c(x) = c0 + gamma x"),
-    "gamma": Option("real", 1000),
+    # gamma c0 large keeps nu small over the whole range of eps, where the leading powers of nu rule; gamma small
+    # keeps c(x) near c0 along the ramp, on which |x| reaches Delta/eps.
+    "c0": Option("real", 100000, doc="c(x) = c0 + gamma x in every coordinate"),
+    "gamma": Option("real", 1),
     "Delta": Option("real", 1, above=0),
     "L": Option("real", 1, above=0),
     "b": Option("real", 1, doc="B = b I"),
 }
 
-KERNELS: dict[str, Schema] = {name: Schema(name, SCHEDULE) for name in ("jump", "literal", "moments")}
+KERNELS: dict[str, Schema] = {name: Schema(name, SCHEDULE) for name in ("jump", "literal")}
+KERNELS["moments"] = Schema("moments", {**SCHEDULE, "normalise": Option("bool", False)})
 FAMILIES: dict[str, Schema] = {
     "ramp": Schema("ramp", DIAGONAL),
     "quadratic": Schema("quadratic", {**DIAGONAL, "curvature": Option("real", 1, above=0)}),
