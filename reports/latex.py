@@ -106,18 +106,28 @@ def latex_cell(cell: Cell, spec: str = "") -> str:
     return f"${text}$" if text.lstrip("-")[:1].isdigit() else latex_text(text)
 
 
+PAGE = 40
+"""Rows beyond which a table runs over several pages."""
+
+
 def latex_table(table: Table, label: str = "") -> str:
-    r"""``table`` as a ``table`` environment with booktabs rules; ``label`` (or the table's id) for ``\ref``."""
+    r"""``table`` with booktabs rules; ``label`` (or the table's id) for ``\ref``.
+
+    A ``table`` environment, or a ``longtable`` (the package of that name) with more than ``PAGE`` rows.
+    """
     columns = "".join("r" if table.alignment(i) == "right" else "l" for i in range(len(table.heads)))
-    lines = ["\\begin{table}", "  \\centering"]
-    if plain(table.caption):
-        lines.append(f"  \\caption{{{latex_prose(table.caption)}}}")
+    long = len(table.rows) > PAGE
     mark = re.sub(r"[^A-Za-z0-9:.-]", "-", label or table.id)
-    if mark:
-        lines.append(f"  \\label{{{mark}}}")
-    lines += [f"  \\begin{{tabular}}{{{columns}}}", "    \\toprule"]
-    lines.append("    " + " & ".join(latex_prose(head.title) for head in table.heads) + r" \\")
-    lines.append("    \\midrule")
+    names = [f"  \\caption{{{latex_prose(table.caption)}}}"] if plain(table.caption) else []
+    names += [f"  \\label{{{mark}}}"] if mark else []
+    head = "    " + " & ".join(latex_prose(head.title) for head in table.heads) + r" \\"
+    if long:
+        names[-1:] = [names[-1] + r" \\"] if names else []
+        lines = [f"\\begin{{longtable}}{{{columns}}}", *names]
+    else:
+        lines = ["\\begin{table}", "  \\centering", *names, f"  \\begin{{tabular}}{{{columns}}}"]
+    lines += ["    \\toprule", head, "    \\midrule"]
+    lines += ["    \\endhead"] if long else []
     for number, row in enumerate(table.rows):
         if number in table.groups and number > 0:
             lines.append("    \\midrule")
@@ -126,5 +136,5 @@ def latex_table(table: Table, label: str = "") -> str:
         if cells and cells[0][:1] in ("[", "*"):
             cells[0] = "{}" + cells[0]
         lines.append("    " + " & ".join(cells) + r" \\")
-    lines += ["    \\bottomrule", "  \\end{tabular}", "\\end{table}"]
+    lines += ["    \\bottomrule", *(["\\end{longtable}"] if long else ["  \\end{tabular}", "\\end{table}"])]
     return "\n".join(lines) + "\n"

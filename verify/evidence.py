@@ -26,10 +26,17 @@ from typing import Any, Literal, Protocol
 import sympy as sp
 
 from synthetic.errors import InputError
+from verify.wording import decimal, is_rational, show
 
 Verdict = Literal["proved", "exact", "enclosed", "supported", "refuted", "untestable", "inconclusive"]
 Category = Literal["misprint", "false", "conversion", "misprint or conversion"]
 Arithmetic = Literal["rational", "mpmath", "float", "arb"]
+ARITHMETICS = {
+    "rational": "exact rationals",
+    "mpmath": "decimals (mpmath)",
+    "float": "double precision",
+    "arb": "ball arithmetic (Arb)",
+}
 Relation = Literal["<=", "==", ">="]
 Instance = dict[str, Any]
 """One instance, JSON-serialisable: numbers as ints, floats or strings such as "3/7"."""
@@ -256,7 +263,7 @@ class Instances:
     def describe(self) -> dict[str, Any]:
         row: dict[str, Any] = {
             "check": self.name,
-            "method": {"rational": "exact rationals", "arb": "ball arithmetic"}.get(self.arithmetic, self.arithmetic),
+            "method": ARITHMETICS[self.arithmetic],
             "holds": self.holds,
             "n": len(self.instances),
         }
@@ -330,6 +337,7 @@ class Evidence:
             "notes": self.notes,
             "checks": [c.describe() for c in self.printed],
             "checks_corrected": [c.describe() for c in self.corrected],
+            "replay": [line for c in self.printed if refuted and c.refutes for line in replay(c)],
         }
 
 
@@ -344,17 +352,41 @@ def derive(checks: Iterable[Check], charitable: str) -> Verdict:
 def replay(check: Check) -> list[str]:
     """The stored counterexample of a check step by step, recomputed now: text lines."""
     if isinstance(check, Identity):
-        return [f"{check.name}: symbolic residual"] + [f"  {k} = {v}" for k, v in (check.counterexample or {}).items()]
+        return _replay_identity(check)
     if not isinstance(check, Instances) or check.counterexample is None:
         return [f"{check.describe()['check']}: no counterexample stored"]
     instance = check.counterexample
-    lines = [f"{check.name}: instance {json.dumps(instance, sort_keys=True)}"]
+    lines = [check.name, f"  instance: {show(instance) or 'the only one'}"]
     for arithmetic in (check.arithmetic, check.second):
         if arithmetic is None:
             continue
         sides = check.evaluate(dict(instance), arithmetic)
-        lines.append(f"  in {arithmetic} arithmetic:")
-        lines += [f"    assumption {k}: {'met' if v else 'MISSED'}" for k, v in sides.assumptions.items()]
-        lines += [f"    {k} = {v}" for k, v in sides.steps.items()]
-        lines.append(f"    left {sides.lhs} {sides.relation} right {sides.rhs}: {sides.holds(arithmetic)}")
+        lines.append(f"  in {ARITHMETICS[arithmetic]}:")
+        lines += [f"    assumption {'met' if met else 'MISSED'}: {name}" for name, met in sides.assumptions.items()]
+        lines += [f"    {name} = {show(value)}" for name, value in sides.steps.items()]
+        lines += [f"    left side  = {show(sides.lhs)}", f"    right side = {show(sides.rhs)}"]
+        lines.append(f"    the statement wants left {sides.relation} right: {_outcome(sides, arithmetic)}")
     return lines
+
+
+def _replay_identity(check: Identity) -> list[str]:
+    if check.counterexample is None:
+        return [f"{check.name}: no counterexample stored"]
+    point = dict(check.counterexample)
+    value = point.pop("residual")
+    rounded = f" = {decimal(Fraction(value))} in decimals" if is_rational(value) else ""
+    residual = "; ".join(str(r) for r in check.residuals if r != 0)
+    lines = [check.name, f"  left - right = {residual[:400]}{' ..' if len(residual) > 400 else ''}"]
+    lines += [f"  condition met: {name}" for name in check.domain]
+    return [*lines, f"  at {show(point)}:", f"    left - right = {show(value)}{rounded}, not 0"]
+
+
+def _outcome(sides: Sides, arithmetic: Arithmetic) -> str:
+    held = sides.holds(arithmetic)
+    if held is not False:
+        return "it holds" if held else "undecided, the balls overlap"
+    ratio = sides.ratio
+    if ratio is None or not 1 < ratio < float("inf"):
+        return "BROKEN"
+    small, large = ("left", "right") if sides.relation == "<=" else ("right", "left")
+    return f"BROKEN, {small} is {ratio:.6g} times {large}"

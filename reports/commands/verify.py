@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,8 @@ from reports.latex import latex_table
 from reports.page import Badge, Column, Table
 from synthetic.errors import InputError
 from verify.evidence import replay
-from verify.registry import Claim, claims, run_claim
+from verify.registry import Claim, Outcome, claims, run_claim
+from verify.wording import show
 
 
 def rows_of(chosen: list[Claim], level: str, jobs: int) -> Iterator[dict[str, Any]]:
@@ -103,25 +103,45 @@ def _summary(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_evidence(row: dict[str, Any]) -> None:
-    print(f"\n{row['id']}  [{', '.join(row['covers'])}]\n  {row['statement']}")
+    print(f"\n{row['id']}  [{', '.join(row['covers'])}]\n{_indented(row['statement'])}")
     for title in ("correction", "charitable", "untestable", "downstream", "notes", "error"):
         if row.get(title):
             print(f"  {title}: {row[title]}")
     for key, title in (("checks", "as printed"), ("checks_corrected", "corrected")):
         for check in row.get(key) or []:
-            print(f"  {title}: {json.dumps(check, default=str, ensure_ascii=False)}")
+            print(f"  {title}: {check['check']}: {'holds' if check['holds'] else 'FAILS'}")
+            facts = {name: value for name, value in check.items() if name not in ("check", "holds")}
+            print("\n".join(f"    {name}: {show(value)}" for name, value in facts.items()))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.splitlines())
 
 
 def _replay(id: str) -> int:
-    outcome = run_claim(claims(pattern=id)[0])
-    if outcome.evidence is None:
-        raise InputError("--replay", id, outcome.error)
-    print(f"{outcome.claim.id}: {outcome.verdicts[0]}\n  {outcome.claim.statement}")
-    broken = [c for c in outcome.evidence.printed if c.refutes]
-    if not broken:
-        print("  no check of the statement as printed found a counterexample")
-    for check in broken:
-        print("\n".join("  " + line for line in replay(check)))
-    if outcome.evidence.correction:
-        print(f"  corrected: {outcome.evidence.correction} ({outcome.verdicts[1]})")
+    """Replay one claim, or all refuted ones whose id begins so."""
+    chosen = claims(pattern=id)
+    for claim in chosen:
+        outcome = run_claim(claim)
+        if outcome.evidence is None:
+            raise InputError("--replay", claim.id, outcome.error)
+        if len(chosen) == 1 or outcome.verdicts[0] == "refuted":
+            _replay_one(outcome)
     return 0
+
+
+def _replay_one(outcome: Outcome) -> None:
+    evidence = outcome.evidence
+    assert evidence is not None
+    print(f"{outcome.claim.id}: {outcome.verdicts[0]}\n{_indented(outcome.claim.statement)}")
+    broken = [c for c in evidence.printed if c.refutes]
+    if not broken:
+        print("\n  no check of the statement as printed found a counterexample")
+    for check in broken:
+        print("\n" + _indented("\n".join(replay(check))))
+    words = (("charitable reading", evidence.charitable), ("downstream", evidence.downstream))
+    for title, text in words if broken else ():
+        print(f"\n  {title}: {text or 'none'}")
+    if evidence.correction:
+        print(f"\n  corrected ({outcome.verdicts[1]}): {evidence.correction}")
+    print()
