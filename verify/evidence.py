@@ -17,7 +17,6 @@ A statement with several checks is as strong as its weakest one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
