@@ -94,21 +94,22 @@ def schedule(arguments: Mapping[str, Any]) -> Schedule:
         factors = {name: factor * spend.get(name, 1.0) for name, factor in factors.items()}
         plan = lq_schedule(chosen.order, eps, **common, multipliers=factors)
     steps = case.noiseless_steps(eps, plan.eta_x, arguments["normalise"])
-    return _with_T(plan, arguments["T"] or max(1, ceil(arguments["T_cap"] * steps)))
-
-
-def _with_T(plan: Schedule, T: int) -> Schedule:
-    return replace(plan, T=min(T, FOREVER - 1))
+    return replace(plan, T=_limit(arguments, steps))
 
 
 def _constant(arguments: Mapping[str, Any], case: Instance, chosen: Stencil) -> Schedule:
     for name in ("nu", "eta_x", "eta_y", "S", "K"):
         if not arguments[name]:
             raise InputError(f"options.{name}", arguments[name], "the schedule constant needs it, > 0")
-    values = [arguments[name] for name in ("nu", "eta_x", "eta_y", "S", "K")]
-    steps = case.noiseless_steps(arguments["eps"], arguments["eta_x"], arguments["normalise"])
-    T = arguments["T"] or max(1, ceil(arguments["T_cap"] * steps))
-    return Schedule(chosen.order, arguments["eps"], *values, T=min(T, FOREVER - 1), stencil=chosen)
+    nu, eta_x, eta_y, S, K = (arguments[name] for name in ("nu", "eta_x", "eta_y", "S", "K"))
+    steps = case.noiseless_steps(arguments["eps"], eta_x, arguments["normalise"])
+    T = _limit(arguments, steps)
+    return Schedule(chosen.order, arguments["eps"], nu, eta_x, eta_y, S, K, T, chosen)
+
+
+def _limit(arguments: Mapping[str, Any], steps: float) -> int:
+    """Outer steps after which a run is censored."""
+    return min(arguments["T"] or max(1, ceil(arguments["T_cap"] * steps)), FOREVER - 1)
 
 
 def _nu_cap(arguments: Mapping[str, Any], chosen: Stencil) -> float:
