@@ -36,19 +36,17 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise InputError(name, value, f"choose one of {', '.join(choices)}")
 
 
-NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "F": ("F", ("grad_f",)),
-    "G": ("G", ("grad_g",)),
-    "HVP": ("hvp", ("hvp_g",)),
-    "JVP": ("jvp", ("jvp_g",)),
-    "f": ("value_f", ("f",)),
-    "g": ("value_g", ("g",)),
-    "sum": ("query", ("n_f", "n_g", "grad_f_at", "grad_g_at")),
-    "agents": ("communicate", ("agents",)),
+NEEDS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "F": ("F", ("grad_f",), "stochastic gradients of f"),
+    "G": ("G", ("grad_g",), "stochastic gradients of g"),
+    "HVP": ("hvp", ("hvp_g",), "Hessian-vector products of g"),
+    "JVP": ("jvp", ("jvp_g",), "Jacobian-vector products of g"),
+    "f": ("value_f", ("f",), "values of f"),
+    "g": ("value_g", ("g",), "values of g"),
+    "sum": ("query", ("n_f", "n_g", "grad_f_at", "grad_g_at"), "a finite sum"),
+    "agents": ("communicate", ("rows",), "the agents side by side, StochasticOracle(problem.stacked, noise)"),
 }
-"""What a solver may need: the method that the oracle must have, and the attributes of the problem behind it.
-
-"sum": a finite sum. "agents": the agents side by side (``StochasticOracle(problem.stacked, ...)``)."""
+"""What a solver may need: the method that the oracle must have, the attributes of the problem behind it, in words."""
 
 
 def check_needs(solver: Solver, problem: BilevelProblem, oracle: StochasticOracle) -> None:
@@ -57,14 +55,14 @@ def check_needs(solver: Solver, problem: BilevelProblem, oracle: StochasticOracl
     for need in solver.needs:
         if need not in NEEDS:
             raise InputError(f"{type(solver).__name__}.needs", need, f"name needs among {', '.join(NEEDS)}")
-        method, attributes = NEEDS[need]
+        method, attributes, words = NEEDS[need]
+        fix = f"{type(solver).__name__} needs {need} ({words})"
         if not callable(getattr(oracle, method, None)):
-            raise InputError("oracle", oracle, f"{type(solver).__name__} needs {need}: an oracle with .{method}")
+            raise InputError("oracle", oracle, f"{fix}: an oracle with .{method}")
         for attribute in attributes:
             if getattr(asked, attribute, None) is None:
                 name = getattr(asked, "name", type(asked).__name__)
-                fix = f"{type(solver).__name__} needs {need}: the oracle's problem must offer .{attribute}"
-                raise InputError("oracle.problem", name, fix)
+                raise InputError("oracle.problem", name, f"{fix}: it must offer .{attribute}")
     dims = [(p.dim_x, p.dim_y) for p in (asked, problem)]
     if dims[0] != dims[1]:
         raise InputError("oracle.problem", dims[0], f"pass an oracle of this problem, (dim_x, dim_y) = {dims[1]}")

@@ -167,7 +167,8 @@ def _unpack(node: Any, arrays: dict[str, np.ndarray], types: dict[str, type], re
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # from memory: NumPy leaves the file open when the archive is cut short
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(

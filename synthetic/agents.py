@@ -32,11 +32,11 @@ class Stacked:
     """Some agents side by side: x (..., m, dim_x), y (..., m, dim_y), and row i is answered by the i-th of them."""
 
     def __init__(self, agents: Sequence[LinearQuadratic], name: str) -> None:
-        self.agents, self.name = tuple(agents), name
+        self.agents, self.name, self.rows = tuple(agents), name, len(agents)
         self.dim_x, self.dim_y = self.agents[0].dim_x, self.agents[0].dim_y
 
     def _rows(self, x: Array, y: Array) -> tuple[Array, Array]:
-        m = len(self.agents)
+        m = self.rows
         for name, value in (("x", x), ("y", y)):
             if value.ndim < 2 or value.shape[-2] != m:
                 raise InputError(

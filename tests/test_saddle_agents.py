@@ -26,6 +26,12 @@ def differences(function: Any, x: np.ndarray, h: float = 1e-5) -> np.ndarray:
     return np.stack([(function(x + e) - function(x - e)) / (2 * h) for e in h * np.eye(x.shape[-1])], axis=-1)
 
 
+def joint_differences(problem: Any, level: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Differences of f or g along x and y together."""
+    function = getattr(problem, level)
+    return differences(lambda u: function(u[..., :2], u[..., 2:]), np.hstack([x, y]))
+
+
 # -- strict saddle ---------------------------------------------------------------------------------------
 
 
@@ -92,8 +98,7 @@ def test_aggregate_is_the_mean_of_its_agents(nonconvex: bool) -> None:
         np.testing.assert_allclose(getattr(problem, name)(*points), np.mean(each, axis=0), rtol=1e-13)
     for level in "fg":
         x_part, y_part = getattr(problem, f"grad_{level}")(x, y)
-        joint = differences(lambda u, h=getattr(problem, level): h(u[..., :2], u[..., 2:]), np.hstack([x, y]))
-        np.testing.assert_allclose(np.hstack([x_part, y_part]), joint, atol=1e-8)
+        np.testing.assert_allclose(np.hstack([x_part, y_part]), joint_differences(problem, level, x, y), atol=1e-8)
 
 
 @pytest.mark.parametrize("nonconvex", [False, True])
