@@ -135,6 +135,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     (tmp_path / "verify.py").write_text("")
     found = subprocess.run(
         [sys.executable, "-c", "from reports.commands.doctor import findings; print(findings()['sound'])"],
+        cwd=tmp_path,
         env={"PYTHONPATH": f"{tmp_path}:{Path(doctor.__file__).parents[2]}", "PATH": ""},
         capture_output=True,
         text=True,
