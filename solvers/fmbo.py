@@ -70,9 +70,9 @@ class FMBO:
     c_alpha: float = 0.2
     c_beta: float = 2.0
     c_lambda: float = 2.0
-    c_f: float = 2.0
-    c_R: float = 2.0
-    c_g: float = 2.0
+    c_f: float = 50.0
+    c_R: float = 50.0
+    c_g: float = 50.0
     w: float = 8.0
     r_v: float = inf
     S: int = 1
