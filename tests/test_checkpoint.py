@@ -78,8 +78,9 @@ def steps(solver: Any, state: Any, oracle: StochasticOracle, n: int) -> Any:
     return state
 
 
-@pytest.mark.parametrize("name", sorted(SOLVERS))
-@pytest.mark.parametrize("seeds", [5, np.array([2, 7])])
+@pytest.mark.parametrize(
+    ("name", "seeds"), [(n, np.array([2, 7])) for n in sorted(SOLVERS)] + [(n, 5) for n in sorted(SPECIAL)]
+)
 def test_resumes_bit_for_bit(name: str, seeds: Any, tmp_path: Path) -> None:
     solver, problem, answers, noise = case(name)
     point = np.resize(X0, problem.dim_x)

@@ -81,9 +81,9 @@ def test_finds_a_stationary_point_where_averaged_local_hypergradients_do_not() -
     state = run(DistributedF2BA(base), problem, StochasticOracle(problem.stacked, NoNoise()), X0).state
     assert np.linalg.norm(problem.hypergrad(state.x)) < 2e-3
     x = X0.copy()
-    for _ in range(400):  # the fault: every agent follows its own y_i*(x)
+    for _ in range(200):  # the fault: every agent follows its own y_i*(x)
         x = x - 0.1 * problem.average_of_hypergrads(x)
-    assert np.linalg.norm(problem.average_of_hypergrads(x)) < 1e-9
+    assert np.linalg.norm(problem.average_of_hypergrads(x)) < 1e-6
     assert np.linalg.norm(problem.hypergrad(x)) > 0.1
 
 

@@ -73,7 +73,7 @@ def test_proposition_4_2_keeps_the_hypergradient_accurate(make: Any, accelerated
     bounds = class_of(problem)
     lam, eta, zeta, x0 = 4 * bounds.L_f / bounds.mu, 0.5, 1e-3, np.array([0.5, -0.5])
     R_0 = float(np.linalg.norm(problem.y_star(x0)))
-    solver = F2BA.accurate(bounds, lam, eta, zeta, R_0, 6, accelerated=accelerated)
+    solver = F2BA.accurate(bounds, lam, eta, zeta, R_0, 3, accelerated=accelerated)
     oracle, state = StochasticOracle(problem, NoNoise()), solver.init(problem, x0)
     while not solver.terminate(state):
         x = state.x
@@ -140,7 +140,7 @@ def test_outer_steps_grow_like_the_inverse_square_of_eps() -> None:
     for eps in grid:
         problem = diagonal_lq(d=2, phi=Ramp(eps, 1.0, 1.0, 2), gamma=0.1, c0=0.1, h=0.5)
         eta = 1.0
-        solver = F2BA(lam=4 / eps, eta=eta, tau=1 / (0.5 + 4 / eps), alpha=0.5, K_0=60, K=14, T=2000)
+        solver = F2BA(lam=4 / eps, eta=eta, tau=1 / (0.5 + 4 / eps), alpha=0.5, K_0=40, K=10, T=2000)
         result = run(solver, problem, StochasticOracle(problem, NoNoise()), problem.phi.start, eps=eps)
         assert result.status == "stationary"
         taken.append(result.state.t)

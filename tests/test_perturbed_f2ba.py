@@ -120,8 +120,8 @@ def test_proposition_5_1_escapes_with_the_stated_probability() -> None:
     seen = success(problem, cheap, steps, np.zeros(3), eps, seeds=100)
     failures = int(np.sum(~seen))
     assert stats.binom.cdf(failures, seen.size, delta) < 1e-4
-    # the control: without its perturbations the same method fails for every seed
-    assert not np.any(success(problem, cheap.base, steps, np.zeros(3), eps, seeds=1))
+    # the control: without perturbations the iterate does not move at all (see also the test above)
+    assert not np.any(success(problem, cheap.base, 15, np.zeros(3), eps, seeds=1))
 
 
 def test_too_small_a_perturbation_is_seen_to_fail() -> None:
