@@ -21,7 +21,7 @@ PSI_FACTORS: tuple[tuple[int, ...], ...] = (
     (0, 0, 0, 0, 0, 192, 0, -288, 0, 64),
 )
 """P_k, coefficients of v^0, v^1, ...: P_{k+1} = 2 (2 v^3 P_k - v^2 P_k')."""
-PHI_FACTORS: tuple[tuple[int, ...], ...] = ((), (1,), (0, -1), (-1, 0, 1))
+PHI_FACTORS: tuple[tuple[int, ...], ...] = ((), (1,), (0, -1), (-1, 0, 1), (0, 3, 0, -1))
 
 
 def _horner(coefficients: Sequence[int], v: Any) -> Any:
@@ -71,20 +71,29 @@ def arb_psi_of_v(v: Any, derivative: int = 0) -> Any:
     return (1 - v * v).exp() * _horner(PSI_FACTORS[derivative], v)
 
 
+def arb_psi_slope(v: Any, derivative: int) -> Any:
+    """d/dv of :func:`arb_psi_of_v`: e exp(-v^2)(P_k' - 2 v P_k)."""
+    factor = PSI_FACTORS[derivative]
+    change = [k * c for k, c in enumerate(factor)][1:]
+    return (1 - v * v).exp() * (_horner(change, v) - 2 * v * _horner(factor, v))
+
+
 def arb_psi(t: Any, derivative: int = 0) -> Any:
-    """Psi^(derivative) at a ball t; a ball that reaches 1/2 gives the hull of the values beyond and 0."""
+    """Psi^(derivative) at a ball t; a ball that reaches 1/2 gives [-b, b], b a bound of the values beyond."""
     arb = flint().arb
     u = 2 * t - 1
     if u <= 0:
         return arb(0)
     if u > 0:
         return arb_psi_of_v(1 / u, derivative)
-    top = u.upper()
-    if not top < arb("0.1"):
-        raise InputError("t", str(t), "pass a ball that lies left of 1/2, right of it, or ends below 0.55")
-    # exp(1 - v^2) v^k is increasing in u for v^2 > k/2, so below u = 0.1 (v > 10) the end bounds every term
-    v = 1 / top
-    size = (1 - v * v).exp() * _horner([abs(c) for c in PSI_FACTORS[derivative]], v)
+    # exp(1 - v^2) v^i is at most e (i/(2e))^{i/2}, its value at v^2 = i/2, and falls beyond
+    inner = arb(0) if not u.upper() > 0 else 1 / u.upper()
+    e, size = arb.const_e(), arb(0)
+    for i, c in enumerate(PSI_FACTORS[derivative]):
+        peak = arb(i) / 2
+        falling = inner * inner > peak
+        term = (1 - inner * inner).exp() * inner**i if falling else e * (peak / e) ** peak if i else e
+        size += abs(c) * term
     return size.union(-size)
 
 
@@ -97,27 +106,43 @@ def arb_phi(t: Any, derivative: int = 0) -> Any:
 
 
 def enclose_supremum(
-    function: Callable[[Any], Any], low: str, high: str, *, width: float = 1e-6, most: int = 60_000
+    function: Callable[[Any], Any],
+    low: str,
+    high: str,
+    *,
+    slope: Callable[[Any], Any] | None = None,
+    width: float = 1e-6,
+    most: int = 60_000,
 ) -> tuple[Any, Any]:
-    """(L, U), balls with L <= sup over [low, high] of ``function`` <= U and U - L <= width, by best-first bisection.
+    """(L, U), balls with L <= sup over [low, high] of |function| <= U and U - L <= width, by best-first bisection.
 
-    ``function`` maps a ball to a ball that holds its values there. L comes from midpoints, U from the pieces left.
+    ``function`` maps a ball to a ball that holds its values there, ``slope`` the same for its derivative; with it
+    pieces are bounded by f(middle) + f'(piece)(piece - middle), whose excess falls with the square of their length.
+    L comes from midpoints, U from the pieces left.
     """
-    fmpq = flint().fmpq
-    arb = flint().arb
+    fmpq, arb = flint().fmpq, flint().arb
+
+    def bound(a: Any, b: Any) -> Any:
+        piece = ball(a, b)
+        upper = abs(function(piece)).upper()
+        if slope is not None:
+            middle = arb((a + b) / 2)
+            sharper = abs(function(middle) + slope(piece) * (piece - middle)).upper()
+            upper = min(upper, sharper, key=_number)
+        return upper
+
     a, b = (fmpq(*map(int, _ratio(end))) for end in (low, high))
-    best = function(arb(a)).lower()
-    whole = function(ball(a, b)).upper()
-    queue: list[tuple[float, int, Any, Any, Any]] = [(-_number(whole), 0, a, b, whole)]
+    best = abs(function(arb(a))).lower()
+    queue: list[tuple[float, int, Any, Any, Any]] = [(-_number(bound(a, b)), 0, a, b, bound(a, b))]
     for step in range(1, most):
         _, _, a, b, upper = heappop(queue)
         if upper - best < width:
-            return best, upper if upper > best else best
+            return best, max(upper, best, key=_number)
         middle = (a + b) / 2
-        best = max(best, function(arb(middle)).lower(), key=_number)
+        best = max(best, abs(function(arb(middle))).lower(), key=_number)
         for part, (lo, hi) in enumerate(((a, middle), (middle, b))):
-            bound = function(ball(lo, hi)).upper()
-            heappush(queue, (-_number(bound), 2 * step + part, lo, hi, bound))
+            top = bound(lo, hi)
+            heappush(queue, (-_number(top), 2 * step + part, lo, hi, top))
     raise InputError("width", width, f"not reached in {most} pieces: ask for less")
 
 
