@@ -125,19 +125,21 @@ def eq_8(slope: int = 3) -> Evidence:
     )
 
 
-def _main_and_appendix(which: str, iota: int) -> tuple[Fraction, Fraction]:
-    """The two printed forms of the factor in (7) (which = "delta") and of 1/accuracy in (8), without their common
-    factors."""
+def _form(which: str, iota: int, appendix: bool) -> Fraction:
+    """A printed form of the factor in (7) (which = "delta") or of 1/accuracy in (8), without their common factors.
+
+    The main text's, or the appendix's, whose tower of powers is out of reach beyond iota of about 20.
+    """
     if which == "delta":
-        return Fraction(iota**2) * Fraction(2) ** (8 - iota), Fraction(iota**2 ** (8 - iota))
-    return Fraction(16 * iota**2 * 2**iota), Fraction(16 * iota**2**iota)
+        return Fraction(iota**2 ** (8 - iota)) if appendix else Fraction(iota**2) * Fraction(2) ** (8 - iota)
+    return Fraction(16 * iota**2**iota) if appendix else Fraction(16 * iota**2 * 2**iota)
 
 
 def _agreement(which: str) -> Instances:
     def evaluate(instance: Instance, arithmetic: Arithmetic) -> Sides:
         with mp.workdps(DIGITS):
-            read, main_other = Numbers(arithmetic), _main_and_appendix(which, instance["iota"])
-            main, other = (read(v) for v in main_other)
+            read = Numbers(arithmetic)
+            main, other = (read(_form(which, instance["iota"], appendix)) for appendix in (False, True))
             return Sides(other, "==", main, assumptions={"iota >= 1": instance["iota"] >= 1})
 
     return Instances(
@@ -151,7 +153,7 @@ def _usable(which: str, appendix: bool) -> Instances:
     def evaluate(instance: Instance, arithmetic: Arithmetic) -> Sides:
         with mp.workdps(DIGITS):
             iota, read = instance["iota"], Numbers(arithmetic)
-            value = read(_main_and_appendix(which, min(iota, 8) if appendix else iota)[int(appendix)])
+            value = read(_form(which, min(iota, 8) if appendix else iota, appendix))
             limit = read(Fraction(1, 2)) if which == "delta" else read(2) ** (3 * iota + 4)
             return Sides(value, "<=", limit, assumptions={"iota >= 1": iota >= 1})
 
