@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     rf"|(?P<math>(?<![A-Za-z_\\'’])(?<![A-Za-z]\.)(?<![A-Za-z0-9]-)(?P<base>{_BASE}|\d+(?=\^)|1(?=_\{{))(?P<bar>-bar)?(?P<two>[²³⁴⁵])?(?P<star>\*(?=[_(\s,.;:)|‖]))?"
     rf"(?P<prime>'{{1,3}})?(?:(?P<sub>{_SUB})(?P<sup>{_SUP})?|(?P<sup1>{_SUP})(?P<sub1>{_SUB})?)?"
     rf"(?![A-Za-z0-9_\u0300-\u036f²³]))"
-    rf"|(?P<closing>[)\]|‖]\^(?:{_BRACES}|-?[A-Za-z0-9]+))"
+    rf"|(?P<closing>(?:\|\||[)\]|‖!])\^(?:{_BRACES}|-?[A-Za-z0-9]+))"
     r"|(?P<sign><=|>=|!=|->|\|\||\.\.+|\bsqrt(?=\()| - |(?<=\d) x (?=\d)|(?<=[(=,] )-(?=\S)|(?<=[(=])-(?=\S))"
 )
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "||": "‖", "sqrt": "√", " - ": " − ", " x ": " × ", "-": "−"}
@@ -58,7 +58,9 @@ def _piece(match: re.Match[str], claims: Set[str]) -> str | None:
     if match["sign"]:
         return _SIGNS.get(match["sign"], "…")
     if match["closing"]:
-        return _formula(match["closing"][0], match["closing"][1:], match)
+        base, power = match["closing"].split("^", 1)
+        power = _inner(f"^{power}")
+        return _formula({"||": "\\|"}.get(base, base), f"^{{{power}}}", match)
     if _LONE.fullmatch(match[0]) and not _is_symbol(match):
         return None
     scripts = [match["sub"] or match["sub1"] or "", match["sup"] or match["sup1"] or ""]
@@ -74,6 +76,8 @@ def _piece(match: re.Match[str], claims: Set[str]) -> str | None:
 def _is_symbol(match: re.Match[str]) -> bool:
     """Whether a letter that stands alone is a variable, not an article, a label such as (b), or part of "Lemma C"."""
     before, after = match.string[max(0, match.start() - 12) : match.start()], match.string[match.end() :][:2]
+    if match[0] in "eE" and re.search(r"\d$", before) and re.match(r"[-+]?\d", after):
+        return False  # 1.7e-02
     if match[0] in "aAI" or re.match(r"\.[A-Za-z0-9]|'[a-z]", after):
         return False
     if before.endswith("(") and after.startswith(")") and not re.search(r"[^\W\d_]\($|[*'})\]]\($", before):
@@ -96,7 +100,7 @@ def _inner(script: str) -> str:
 
 def _formula(base: str, scripts: str, match: re.Match[str]) -> str | None:
     """The formula as prose, unless the renderers could not read it there."""
-    source = base + (scripts if scripts[:1] in ("", "_", "^") else f"^{{{scripts}}}")
+    source = base + scripts
     followed_by_digit = match.string[match.end() : match.end() + 1].isdigit()
     return None if followed_by_digit or "$" in source or not _known(source) else f"${source}$"
 

@@ -17,6 +17,8 @@ from synthetic.errors import InputError
 from verify.environment import manifest
 
 PAGES: dict[str, str] = {
+    "reviewer": "reports.pages.reviewer:build",
+    "ledger": "reports.pages.ledger:build",
     "bias": "reports.pages.bias:build",
     "stencils": "reports.pages.stencils:build",
 }
