@@ -1,0 +1,284 @@
+"""Paper 003, section 3.2: Propositions 1 to 3 with every constant, and what Theorem 1's delta makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from verify.evidence import Arithmetic, Evidence, Instance, Instances, Sides
+from verify.families_f2sa_p import number, precise, tolerance
+from verify.families_fdehbo import plain
+from verify.families_fdehbo_steps import check, prop_1_sides, prop_2_sides, prop_3_sides
+from verify.registry import claim
+
+PRINTED_1 = ("4", "4", "4", "16", "6", "2", "2")
+SHARP_1 = ("0", "2", "0", "0", "4", "2", "2")
+PRINTED_2 = ("96", "4", "4", "8", "8", "96", "96", "2")
+SHARP_2 = ("0", "1", "1", "1", "4", "8", "8", "2")
+
+AT_REST = plain(hf="1")
+"""Constant functions: only the momentum's own decay (1 - eta)^2 is left."""
+NOISY = plain(mx="1", n="1/2", v=["1"], r="1", eta="1")
+"""eta = 1: nothing but one fresh sample."""
+FAR = plain(phi="1", hf="5", alpha="1/10", eta="0", n="1/2", rho="1/4", v=["1"])
+"""The iterate moves, eta = 0: only the samples' smoothness is left."""
+SPECIAL_1 = [AT_REST, NOISY, FAR, FAR | {"lam": "1/2", "hR": ["2"]}]
+
+
+@claim(
+    "fdehbo:prop-1",
+    covers=["003 Proposition 1"],
+    mutants={
+        "(1 - eta)^3": {"power": 3},
+        "sigma_f^2/2 in place of 4 sigma_f^2": {"constants": ("4", "1/2", "4", "16", "6", "2", "2")},
+        "without the moved iterate": {"constants": ("4", "4", "4", "16", "0", "2", "2")},
+    },
+)
+def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = "quick") -> Evidence:
+    """Proposition 1 (lines 188-192): E|e^f_{t+1}|² ≤ [(1-η)² + 4L_gxy r_v² δ] E|e^f_t|² + 4η²σ_f² + (4L_gxy r_v² δ +
+    16L_gxy² r_v⁴ δ²) + 6(1-η)²[L_F² α²E|h̃^f|² + 2L_F² β²(E|e^g|² + |∇_y g|²) + 2C_gxy λ²(E|e^R|² + L_g² E|v-v*|²)],
+    L_F² = 2(L_fx² + L_gxy² r_v²), η = η^f_{t+1}; e^f_t = h̃^f_t - ∇f(x_t, y_t, v_t) - Δ(x_t, y_t, v_t) (line 186).
+
+    Both sides of one step, the expectation over the sample exact. Δ and σ_f are not defined in the text: Δ = k (mean of
+    the difference estimate - surrogate (3)) with k = 1, 0, -1, and σ_f² = 2(σ_fx² + σ_gxy² r_v²).
+    """
+    count = 25 if level == "quick" else 600
+
+    def checks(constants: tuple[str, ...], readings: tuple[int, ...], power: int) -> tuple[Instances, ...]:
+        return tuple(
+            check(
+                f"Delta with k = {k}", prop_1_sides, count, 10 + k, SPECIAL_1, 2 * count,
+                reading=k, constants=list(constants), power=power,
+            )
+            for k in readings
+        )  # fmt: skip
+
+    return Evidence(
+        printed=checks(constants, (1, 0, -1), power),
+        corrected=checks(SHARP_1, (1,), 2),
+        correction="sharper, with Δ = mean of the difference estimate - (3): E|e_{t+1}|² ≤ (1-η)²E|e_t|² + 2η²σ_f² + "
+        "4(1-η)²[..], no term in δ at all. The difference estimate of a sample is itself Lipschitz with the same "
+        "constants (it averages ∇²_xy g over the segment y ± δv, and its derivative in v averages its two ends), so "
+        "the momentum is unbiased for it; the bias |Δ| ≤ L_gxy r_v² δ/2 enters once, squared, at the end.",
+        charitable="Holds for each of the three readings of Δ. With σ_f = σ_fx alone (no Jacobian noise) it would "
+        "not; ∇f is read as the surrogate of Eq. (3), whose bar is missing on line 186.",
+        notes="The additive 4L_gxy r_v² δ comes from 2|e|·bias ≤ bias(1 + |e|²), first order in δ: see "
+        "fdehbo:text-delta-floor for what that costs. The ratio near 1 is (1-η)²E|e|² alone, eta = 0.",
+    )
+
+
+@claim(
+    "fdehbo:prop-2",
+    covers=["003 Proposition 2"],
+    mutants={
+        "noise 1/2": {"constants": ("96", "4", "4", "8", "1/2", "96", "96", "2")},
+        "without the moved (x, y)": {"constants": ("96", "4", "4", "8", "8", "96", "0", "2")},
+        "without the moved v": {"constants": ("0", "4", "4", "8", "8", "0", "96", "2")},
+    },
+)
+def prop_2(constants: tuple[str, ...] = PRINTED_2, level: str = "quick") -> Evidence:
+    """Proposition 2 (lines 196-200): e^R_t = h̃^R_t - ∇_v R(x_t, y_t, v_t); E|e^R_{t+1}|² ≤ [(1-η)²(1 + 96L_g⁴λ²) +
+    4L_gyy r_v² δ] E|e^R_t|² + (4L_gyy r_v² δ + 8L_gyy² r_v⁴ δ²) + 8η²(σ_gyy² r_v² + σ_fy²) + 96(1-η)²L_g²λ²(E|e^R_t|² +
+    L_g² E|v_t - v_t*|²) + 96(1-η)²(L_gyy² r_v² + L_fy²)[α²E|h̃^f|² + 2β²(E|e^g|² + E|∇_y g|²)], η = η^R_{t+1}.
+    """
+    count = 40 if level == "quick" else 800
+    special = [
+        plain(n="1/2", my=["1"], v=["1"], eta="1"),
+        plain(n="1/2", v=["1"], hR=["1"], eta="0", lam="1/1000000", delta="1/1000000", hf="100"),
+        plain(n="1/2", v=["1"], hR=["1"], eta="0", lam="1/2", delta="1/1000000"),
+    ]
+
+    def one(constants: tuple[str, ...], seed: int) -> Instances:
+        return check(
+            "Proposition 2", prop_2_sides, count, seed, special, 2 * count, constants=list(constants), reading=0
+        )
+
+    return Evidence(
+        printed=(one(constants, 21),),
+        corrected=(one(SHARP_2, 22),),
+        correction="sharper: [(1-η)² + L_gyy r_v² δ]E|e|² + L_gyy r_v² δ + L_gyy² r_v⁴ δ² + 4η²(σ_gyy² r_v² + σ_fy²) + "
+        "8(1-η)²L_g²λ²(..) + 8(1-η)²(L_gyy² r_v² + L_fy²)[..]: 96 falls to 8, and 96L_g⁴λ² is not needed.",
+        charitable="holds as printed",
+        notes="1 + 96L_g⁴λ² adds quantities of different units (λL_g is a pure number): harmless, as the term in "
+        "96L_g²λ²E|e|² is there too. The constants are 12 times larger than the same proof gives, so w and the c's.",
+    )
+
+
+RATES = ("1/100", "1", "100")
+
+
+def prop_3_rows(bracket: str, c_power: int, first: str, rows: list[Instance]) -> list[Instance]:
+    fixed = {"bracket": bracket, "c_power": c_power, "first": first}
+    return [row | fixed | {"gamma": g, "delta_prime": d} for row in rows for g in RATES for d in RATES]
+
+
+STILL = plain(low="2", high="2", v=["1"], hR=["2"], lam="1/4")
+"""g = y^2, f = 0: v* = 0 for ever, no error: one exact gradient step on R = v^2."""
+TURNING = plain(
+    low="9/8", high="9/8", rho="1", by=["1/10"], x="1/10", v=["500/2617"], hf="1", alpha="1/100"
+)  # fmt: skip
+"""f = y/10 (C_fy = 1/100) and a Hessian that changes with x: v* moves by f_y L_gyy/mu^2 per unit."""
+
+
+@claim(
+    "fdehbo:prop-3",
+    covers=["003 Proposition 3"],
+    mutants={
+        "1 - 3 lambda mu": {"bracket": "three"},
+        "C_fy^2": {"c_power": 2},
+        "1/100 in place of the 2s": {"first": "1/100"},
+    },
+)
+def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level: str = "quick") -> Evidence:
+    """Proposition 3 (lines 204-208): E|v_{t+1} - v*_{t+1}|² ≤ (1+γ')(1+δ')[(1 - 2λ(L_g + L_g³)μ_g/(μ_g + L_g) +
+    λ²L_g²)E|v_t - v_t*|²] + (1+γ')(1+1/δ')λ²E|e^R_t|² + (1+1/γ')(2L_fy²/μ_g² + 2C_fy²L_gyy²/μ_g⁴)[α²E|h̃^f|² +
+    β²(2E|e^g|² + 2E|∇_y g|²)] for all t with some γ', δ' > 0.
+
+    As printed on one exact gradient step for g = y², for nine pairs γ', δ' (the right side is negative for all).
+    """
+    count = 8 if level == "quick" else 200
+    printed = Instances(
+        "as printed, g = y^2, lambda = 1/4", prop_3_sides, prop_3_rows("printed", 2, "2", [STILL]), "rational", "mpmath"
+    )
+    rows = prop_3_rows(bracket, c_power, first, [STILL, TURNING, plain(v=["1"], hR=["1"], lam="1/100")])
+    special = Instances("1 - 2 lambda mu + lambda^2 L^2 and C_fy", prop_3_sides, rows, "rational", "mpmath")
+    spread = tuple(
+        check("random", prop_3_sides, count, 31 + i, gamma=g, delta_prime=d, bracket="corrected", c_power=1, first="2")
+        for i, (g, d) in enumerate((g, d) for g in RATES for d in RATES)
+    )
+    mutated = (bracket, c_power, first) != ("corrected", 1, "2")
+    return Evidence(
+        printed=(special,) if mutated else (printed,),
+        corrected=(special, *spread),
+        correction="for every γ', δ' > 0 and every λ > 0, if r_v ≥ √C_fy/μ_g: the bracket is 1 - 2λμ_g + λ²L_g² "
+        "(sharper: max{(1-λμ_g)², (1-λL_g)²}), and C_fy stands in the place of C_fy² (Assumption 1 bounds |∇_y f|², "
+        "not |∇_y f|, by C_fy).",
+        category="false",
+        charitable="'some γ', δ'' was read as existence: the right side stays negative for every pair, at L_g = μ_g = "
+        "2 and λ = 1/4. It is true where L_g³ ≤ μ_g, and for larger λ: with L = L_g > μ = μ_g the bracket majorises "
+        "(1-λμ)² iff λ ≥ 2μ(L³-μ)/((μ+L)(L²-μ²)); a step size cannot have to be large. (L_g + L_g³)μ_g mixes units. "
+        "By co-coercivity 2λ(μL/(μ+L) + h²/(μ+L)) with h ≥ μ gives 2λμ: L_g³ comes from bounding the curvature h from "
+        "the wrong side; no single symbol repairs the print.",
+        downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g³)μ_g/(μ_g+L_g) must be "
+        "replaced by 2λμ_g, so c_λ and the constants of (67) change and the rate T^{-2/3} does not. r_v ≥ √C_fy/μ_g "
+        "is needed and not stated here.",
+    )
+
+
+@precise
+def factor_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
+    """(1 - eta_{t+1})^2 + 4 bend r^2 delta <= 1 - eta_{t+1}/2 (an "O(eta) decrease") at Theorem 1's largest delta;
+    alpha_t = (w + t)^{-1/3} rational since w + t and w + T - 1 are cubes.
+    """
+    c = number(instance["c"], arithmetic)
+    L_xy, L_yy, r = (number(instance[k], arithmetic) for k in ("L_gxy", "L_gyy", "r"))
+    start, end = instance["roots"]  # (w + t)^{1/3}, (w + T - 1)^{1/3}
+    eta = c / start**2
+    within = max(L_xy, L_yy) if instance["both"] else L_xy
+    delta = number(instance["size"], arithmetic) * c / (8 * within * r**2 * end**2)
+    bend = L_yy if instance["which"] == "R" else L_xy
+    return Sides(
+        (1 - eta) ** 2 + 4 * bend * r**2 * delta, "<=", 1 - eta / 2,
+        {"0 < eta <= 1/2": 0 < 2 * eta <= 1, "t <= T - 1": start <= end,
+         "constants > 0": min(c, L_xy, L_yy, r) > 0},
+        tolerance(arithmetic), {"eta": str(eta), "delta": str(delta)},
+    )  # fmt: skip
+
+
+def factor_rows(both: bool, which: str, size: str = "1") -> list[Instance]:
+    return [
+        {"c": "2", "L_gxy": a, "L_gyy": b, "r": r, "roots": [k, K], "both": both, "which": which, "size": size}
+        for a, b in (("1", "1/10"), ("1", "1"), ("1", "10"), ("1/100", "50"))
+        for r in ("1/2", "3")
+        for k, K in ((2, 2), (2, 9), (30, 30), (30, 1000))
+    ]
+
+
+@claim(
+    "fdehbo:text-delta",
+    covers=["003 Text delta-condition"],
+    mutants={"twice the corrected delta": {"size": "5/2"}},
+    uses=["fdehbo:prop-1", "fdehbo:prop-2"],
+)
+def text_delta(size: str = "1") -> Evidence:
+    """Lines 194, 202 and 216: with δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v² (w+T-1)^{2/3}) the factors (1-η)² + 4L_gxy r_v² δ
+    of Proposition 1 and (1-η)² + 4L_gyy r_v² δ of Proposition 2 (λ → 0) stay (1 - O(η))².
+
+    Checked: factor ≤ 1 - η/2 for c_ηf = c_ηR = c at the largest δ, (w+t)^{1/3} rational.
+    """
+    rows_f, rows_R = factor_rows(False, "f"), factor_rows(False, "R")
+    fixed = tuple(
+        Instances(f"max(L_gxy, L_gyy), h^{k}", factor_sides, factor_rows(True, k, size), "rational", "mpmath")
+        for k in "fR"
+    )
+    printed = (
+        Instances("h^f", factor_sides, rows_f, "rational", "mpmath"),
+        Instances("h^R", factor_sides, rows_R, "rational", "mpmath"),
+    )
+    return Evidence(
+        printed=fixed if size != "1" else printed,
+        corrected=fixed,
+        correction="δ ≤ min{c_ηf, c_ηR}/(8 max{L_gxy, L_gyy} r_v² (w+T-1)^{2/3}).",
+        category="false",
+        charitable="For h^f alone the printed condition is right (the factor is at most 1 - η for η ≤ 1/2). For h^R it "
+        "is right if L_gyy ≤ (3 - 2η) L_gxy; a common Lipschitz constant of both blocks would do, but Assumption 2 "
+        "names two. O(η) is read generously as η/2.",
+        downstream="Theorem 1: constants, with L_gyy/L_gxy in what Õ hides; the rate stays.",
+    )
+
+
+@precise
+def floor_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
+    """Fixed point of the right side of Proposition 1 (no noise, no motion, eta constant = c/root^2) at ``share`` of the
+    largest delta, against K eta (eta ~ T^{-2/3} is Theorem 1's rate).
+    """
+    c, K = (number(instance[k], arithmetic) for k in ("c", "K"))
+    eta = c / number(instance["root"], arithmetic) ** 2
+    bend = number(instance["share"], arithmetic) * eta / 8  # L_gxy r_v^2 delta
+    if instance["scaled"]:
+        bend = bend * eta
+    level: Any = (4 * bend + 16 * bend**2) / (1 - (1 - eta) ** 2 - 4 * bend)
+    if instance["bias_only"]:
+        level = (bend / 2) ** 2
+    return Sides(
+        level, "<=", K * eta, {"0 < eta <= 1/2": 0 < 2 * eta <= 1}, tolerance(arithmetic),
+        {"eta": str(eta), "limit of the bound on E|e^f|^2": str(level)},
+    )  # fmt: skip
+
+
+def floor_rows(scaled: bool, bias_only: bool) -> list[Instance]:
+    return [
+        {"c": "2", "root": str(10**k), "K": str(K), "share": "1", "scaled": scaled, "bias_only": bias_only}
+        for k, K in ((1, 1), (2, 1), (4, 10**3), (6, 10**6))
+    ]
+
+
+@claim(
+    "fdehbo:text-delta-floor",
+    covers=["003 Text variance-reduction"],
+    mutants={"Proposition 1 at the printed delta": {"scaled": False}},
+    uses=["fdehbo:prop-1", "fdehbo:text-delta"],
+)
+def text_floor(scaled: bool = True) -> Evidence:
+    """Line 194, on Proposition 1 with Theorem 1's δ: "it can guarantee the descent factor .. and hence the
+    momentum-based variance reduction effect is still applied".
+
+    Checked: where the bound of Proposition 1 settles with no noise and no motion at all, η = c(w+T-1)^{-2/3} fixed and
+    δ the largest of Theorem 1, against the rate K η = O(T^{-2/3}) that Theorem 1 needs.
+    """
+    printed = Instances("the bound's limit is O(eta)", floor_sides, floor_rows(False, False), "rational", "mpmath")
+    fixed = Instances("delta of order T^{-4/3}", floor_sides, floor_rows(True, False), "rational", "mpmath")
+    bias = Instances("bias^2 at the printed delta", floor_sides, floor_rows(False, True), "rational", "mpmath")
+    again = Instances("the bound's limit is O(eta)", floor_sides, floor_rows(False, False), "rational", "mpmath")
+    return Evidence(
+        printed=(printed,) if scaled else (again,),
+        corrected=(fixed, bias),
+        correction="either δ = O(T^{-4/3}) with Proposition 1 as printed, or the sharper Proposition 1, where only the "
+        "squared bias (L_gxy r_v² δ/2)² is left: it is O(T^{-4/3}) at the printed δ, and even δ = O(T^{-1/3}) does.",
+        category="false",
+        charitable="With a δ smaller than Theorem 1's largest it is true; and the factor does stay (1 - O(η))². "
+        "But the additive 4L_gxy r_v² δ is η/2 at the largest δ allowed "
+        "and is gained back at the rate 2η only: the bound on E|e^f|² settles at 1/3, for any T. A constant K up to "
+        "10⁶ was offered. That is the bound's fault, not the algorithm's.",
+        downstream="Theorem 1 does not follow from Propositions 1 and 2 at the largest δ it allows; it follows from "
+        "the sharper form (fdehbo:prop-1, corrected), with a weaker condition on δ.",
+    )
