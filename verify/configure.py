@@ -179,17 +179,20 @@ def configuration(arguments: Mapping[str, Any], method: str = "auto") -> JumpCon
 
 
 def annealed_stages(case: Instance, plan: Schedule) -> list[Stage]:
-    """S = K = 1: one large step size down the ramp, then step sizes that halve, each for a few of its time constants.
+    """S = K = 1: lower levels alone, one large step size down the ramp, then halving, two time constants each.
 
-    Down the ramp eta_x = nu/(4 L), for noise of RMS 1/nu in Phi shakes x_0 by eta_x/(2 nu) of its size; at the end
-    eta_x L/nu^2 of noise is left in the squared gradient, which must come below eps^2.
+    Samples and lower levels each put noise of variance sum alpha^2/nu^2 into Phi, per coordinate. Down the ramp
+    eta_x = nu^2/(16 L sum alpha^2) keeps what it does to x_0 below eps/2 in the gradient; at the end
+    eta_x L d sum alpha^2/nu^2 is left in the squared gradient, made eps^2/4. So T is of order
+    (nu eps)^-2 = eps^-(2 + 2/p), down the ramp and afterwards alike.
     """
     eta_y = 0.5 / max(float(case.problem.a[0] + j * plan.nu * case.problem.h[0]) for j in plan.stencil.active[0])
     curvature, weights = float(case.problem.curvature[0]), float(plan.stencil.sum_sq)
-    eta, start = plan.nu / (4 * case.L), 0
-    final = plan.eps**2 * plan.nu**2 / (8 * case.L * case.problem.dim_x * weights)
-    stages = [Stage(0, eta, eta_y, 1, 1)]
-    start = ceil(log(4.0) / (eta * curvature))
+    final = plan.eps**2 * plan.nu**2 / (4 * case.L * case.problem.dim_x * weights)
+    eta = min(plan.nu / 4, plan.nu**2 / (16 * weights)) / case.L
+    start = ceil(50.0 / eta_y)
+    stages = [Stage(0, 1e-9 * final, eta_y, 1, 1), Stage(start, eta, eta_y, 1, 1)]
+    start += ceil(log(8.0) / (eta * curvature))
     while eta > final:
         eta /= 2
         stages.append(Stage(start, eta, eta_y, 1, 1))

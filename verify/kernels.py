@@ -10,6 +10,7 @@ the schedule: nu, eta_x, eta_y, S, K, T_max, nodes, nodes_printed, log = log(1/(
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,22 +85,25 @@ def moments(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[s
     if arguments["noise"] == "multiplicative":
         raise InputError("options.noise", arguments["noise"], "exact moments need additive noise")
     config = configuration(arguments)
-    found = _last_stage_T(config) if config.later else first_T_below(config)
+    found = _annealed_T(config) if config.later else first_T_below(config)
     T = int(found) if math.isfinite(found) and found <= config.T_max else None
     return [_common(config, T, T, config.T_max if T is None else T) for _ in seeds]
 
 
-def _last_stage_T(config: JumpConfig) -> float:
-    """First T below eps, searched by bisection on a geometric grid, for a level that falls through the stages."""
-    level, low, high = config.eps**2, 1, 2
-    while high < config.T_max and grad_second_moment(config, high) > level:
-        low, high = high, 2 * high
-    high = min(high, config.T_max)
-    if grad_second_moment(config, high) > level:
+def _annealed_T(config: JumpConfig) -> float:
+    """First T below eps to 1%: bisection over the ends of the stages, then inside one. The level falls through them."""
+    ends = [stage.start for stage in config.later] + [config.T_max]
+
+    def above(T: int) -> bool:
+        return bool(grad_second_moment(config, T) > config.eps**2)
+
+    if above(ends[-1]):
         return math.inf
-    while high - low > max(1, high // 1000):
+    k = bisect_left(range(len(ends)), True, key=lambda i: not above(ends[i]))
+    low, high = (ends[k - 1] if k else 0), ends[k]
+    while high - low > max(1, high // 100):
         middle = (low + high) // 2
-        low, high = (middle, high) if grad_second_moment(config, middle) > level else (low, middle)
+        low, high = (middle, high) if above(middle) else (low, middle)
     return float(high)
 
 

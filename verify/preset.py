@@ -85,8 +85,12 @@ def run_experiments(
         before += report.before + report.done
         failed += report.failed
         rows += trial_rows(store, experiment)
-    cells = {cell.key: experiment.name for experiment in experiments for cell in experiment.cells()}
-    lines = (f"{cells[f.config]} seed {f.seed}: {f.message}" for f in store.failures() if f.config in cells)
+    cells = {
+        cell.key: f"{experiment.name}, p = {cell.spec['p']}, eps = 10^({cell.spec['log10_eps']})"
+        for experiment in experiments
+        for cell in experiment.cells()
+    }
+    lines = (f"{cells[f.config]}, seed {f.seed}: {f.message}" for f in store.failures() if f.config in cells)
     return rows, tuple(dict.fromkeys(lines))
 
 

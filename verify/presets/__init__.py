@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from verify.preset import Preset, Result, run_preset
-from verify.presets import headline, phase
+from verify.presets import controls, headline, phase
 
 __all__ = ["PRESETS", "Preset", "Result", "run_preset"]
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (headline.PRESET, phase.PRESET)}
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (headline.PRESET, phase.PRESET, controls.PRESET)}

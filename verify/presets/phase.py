@@ -21,8 +21,8 @@ from scipy.optimize import brentq
 
 from bounds.lq_schedule import DiagonalLQ, definiteness_limit, exact_bias, lq_schedule
 from bounds.stencil import stencil
-from verify.exponent_rows import by_eps, curve, line_of, measured_row, select
 from verify.experiment import Experiment, Grid, Seeds
+from verify.exponent_rows import by_eps, curve, line_of, measured_row, select
 from verify.preset import Preset, Result, Row
 from verify.schemas import DIAGONAL
 from verify.verdict import default_margin
