@@ -81,7 +81,7 @@ class Search:
         the free winner's flat line that has no more noise than it.
         """
         plan, eta_x = self.schedule(), 0.02 / dict(self.family)["L"]
-        theta = [0.5 * plan.nu, eta_x, eta_x * plan.eta_y, plan.S / eta_x, 1.0]
+        theta = [0.5 * plan.nu, eta_x, eta_x * plan.eta_y, plan.S / eta_x, 1 / dict(self.family)["a"]]
         if self.S or self.K:
             free = tune(replace(self, S=0, K=0)).config
             S, K = self.S or free.S, self.K or free.K
