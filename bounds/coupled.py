@@ -153,8 +153,9 @@ class Coupled:
         """The part of grad g that one sample shows with probability prob: grad B."""
         z, v1, _ = self._split(y)
         q = self.q(z)
-        by_theta, by_v1 = self._slopes(self.frontier.value(q), v1)
-        part = by_theta[..., None] * self._through(z, self.frontier.gradient(q))
+        theta, inner = self.frontier.value_gradient(q)
+        by_theta, by_v1 = self._slopes(theta, v1)
+        part = by_theta[..., None] * self._through(z, inner)
         return 0.0 * self._x(x), self._join(part, by_v1, 0.0 * v1)
 
     # -- the protocol -----------------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class Coupled:
         p, p1, p2 = self._split(v)
         k, d, s, eta = self.kappa, self.d, self.s, self.eta
         q = self.q(z)
-        theta, inner = self.frontier.value(q), self.frontier.gradient(q)
+        theta, inner = self.frontier.value_gradient(q)
         by_theta, _ = self._slopes(theta, v1)
         slope = self._through(z, inner)
         bent = self._through_second(z, p, inner, lambda w: self.frontier.product(q, w))

@@ -82,8 +82,13 @@ class Frontier:
 
     def gradient(self, z: Array) -> Array:
         """grad theta(z), shape (..., T)."""
+        return self.value_gradient(z)[1]
+
+    def value_gradient(self, z: Array) -> tuple[Array, Array]:
+        """Both at the price of one."""
         p = self.parts(z)
-        return p.h1 * _sums_to(p.w1 * p.at.Q) + chain.assemble_gradient(p.at, p.w)
+        q = p.w1 * p.at.Q
+        return namespace(z).sum(p.w * p.at.Q, axis=-1), p.h1 * _sums_to(q) + chain.assemble_gradient(p.at, p.w)
 
     def product(self, z: Array, d: Array) -> Array:
         """grad^2 theta(z) d, shape (..., T)."""

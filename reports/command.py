@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands.add_parser("verify", help="run the claims and compare their verdicts with the recorded ones"))
     _measure(commands.add_parser("measure", help="measure complexity exponents (SFO calls against eps)"))
     _report(commands.add_parser("report", help="verify, measure and write the HTML report with figures and data"))
+    _bounds(commands.add_parser("bounds", help="the atlas of published bounds, and the cheapest method for a target"))
     _list(commands.add_parser("list", help="what there is: claims, solvers, instances, stencils, presets"))
     doctor = commands.add_parser("doctor", help="check this installation and show what is optional")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' for standard output)")
@@ -96,6 +97,15 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pages", metavar="A,B", help="only these pages (see `bilevel-rates list pages`)")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes (default: all cores)")
     _level(parser)
+
+
+def _bounds(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Published upper and lower bounds in one convention, their gaps, and what is cheapest where."
+    parser.add_argument("--eps", default="1e-3", metavar="EPS", help="target ||grad phi|| <= EPS (default 1e-3)")
+    parser.add_argument("--kappa", default="10", metavar="K", help="condition number (default 10)")
+    parser.add_argument("--p", default="4", metavar="P", help="order of smoothness that holds (default 4)")
+    parser.add_argument("--hvp-price", default="1", metavar="C", help="price of an HVP in calls (default 1)")
+    parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="as JSON, to FILE or standard output")
 
 
 def _list(parser: argparse.ArgumentParser) -> None:
