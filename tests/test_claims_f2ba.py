@@ -14,7 +14,7 @@ from synthetic.errors import InputError
 from verify.claims import f2ba_appendix_b as b
 from verify.claims import f2ba_appendix_c as c
 from verify.families_f2ba import CURVATURE_MIN, FOURTH, SLOPE, THIRD, Numbers, Point, positive_definite, well
-from verify.families_f2ba_checks import CONCAVE, END_POINT, FIXED, KAPPA, STIFF, dominated, hardest
+from verify.families_f2ba_checks import CONCAVE, COUPLED, END_POINT, FIXED, KAPPA, STIFF, dominated, hardest
 from verify.families_f2ba_jets import Jet, curve, derivative, free, mode, variables
 from verify.families_f2ba_runs import f2ba
 from verify.families_f2ba_search import adversary, smooth, steep
@@ -205,14 +205,7 @@ def test_jets_and_mode_products() -> None:
 
 
 def test_run_counts_three_calls_a_step_and_needs_its_inner_steps() -> None:
-    instance = {
-        "lam": "40",
-        "delta": ["-1/400"],
-        "Q": [["1/4", "-1"], ["-1", "1"]],
-        "g": [["1/5", ["1/2", "1"], "3/5"]],
-        "f": [[None, ["0", "1"], "1/3"], ["1/8", ["1", "0"], "-1/2"]],
-    }
-    good = f2ba(Point(instance, "float"), [3.0], eta=0.25, zeta=1e-3, outer=3)
-    short = f2ba(Point(instance, "float"), [3.0], eta=0.25, zeta=1e-3, outer=3, shorten=20)
+    good = f2ba(Point(COUPLED, "float"), [3.0], eta=0.25, zeta=1e-3, outer=3)
+    short = f2ba(Point(COUPLED, "float"), [3.0], eta=0.25, zeta=1e-3, outer=3, shorten=20)
     assert good.calls % 3 == 0
     assert max(good.errors) <= 1e-3 < max(short.errors)

@@ -58,6 +58,14 @@ CONCAVE: Instance = {
 permits."""
 WEAK = steep(20, 10**6)
 """The third derivative of g at full strength where g is weakly convex; lambda large, f of order 1."""
+COUPLED: Instance = {
+    "lam": "40",
+    "delta": ["-1/400"],
+    "Q": [["1/4", "-1"], ["-1", "1"]],
+    "g": [["1/5", ["1/2", "1"], "3/5"]],
+    "f": [[None, ["0", "1"], "1/3"], ["1/8", ["1", "0"], "-1/2"]],
+}
+"""Moderate in everything, f depends on x and on y: for runs of the algorithm."""
 FIXED = (QUADRATIC, END_POINT, KAPPA_ONE, STIFF, CONCAVE, WEAK)
 
 

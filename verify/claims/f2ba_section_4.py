@@ -13,7 +13,7 @@ from verify.claims.f2ba_appendix_b import d0, d1, d3
 from verify.claims.f2ba_section_1_3 import STEEP, at_kappa
 from verify.evidence import Arithmetic, Evidence, Identity, Instance, Instances, Sides
 from verify.families_f2ba import DIGITS, Point
-from verify.families_f2ba_checks import CONCAVE, FIXED, at, hardest
+from verify.families_f2ba_checks import CONCAVE, COUPLED, FIXED, at, hardest
 from verify.families_f2ba_runs import f2ba, gradient
 from verify.registry import claim
 
@@ -154,7 +154,7 @@ def alg_1(rate: str = "1/4", stretch: int = 1) -> Evidence:
             factors.append(squares[0] / squares[1])
         return max(factors)
 
-    instances = [*FIXED[:5], _coupled()]
+    instances = [*FIXED[:5], COUPLED]
     share = Fraction(rate)
     return Evidence(
         (
@@ -173,16 +173,6 @@ def alg_1(rate: str = "1/4", stretch: int = 1) -> Evidence:
         ),
         notes="The rate for y is at least mu/(3 L_g): (lambda mu - L_f)/(L_f + lambda L_g) at lambda = 2 L_f/mu.",
     )
-
-
-def _coupled() -> Instance:
-    return {
-        "lam": "40",
-        "delta": ["-1/400"],
-        "Q": [["1/4", "-1"], ["-1", "1"]],
-        "g": [["1/5", ["1/2", "1"], "3/5"]],
-        "f": [[None, ["0", "1"], "1/3"], ["1/8", ["1", "0"], "-1/2"]],
-    }
 
 
 @claim(
@@ -222,8 +212,8 @@ def prop_42(shorten: int = 1) -> Evidence:
             return Sides(max(trace.errors), "<=", accuracy, assumptions=p.assumptions, steps={"calls": trace.calls})
 
     runs = [
-        {"point": _coupled(), "y0": ["3"], "zeta": "1/1000", "eta": "1/4", "outer": 4},
-        {"point": _coupled(), "y0": ["0"], "zeta": "1/10", "eta": "2", "outer": 4},
+        {"point": COUPLED, "y0": ["3"], "zeta": "1/1000", "eta": "1/4", "outer": 4},
+        {"point": COUPLED, "y0": ["0"], "zeta": "1/10", "eta": "2", "outer": 4},
         {"point": CONCAVE, "y0": ["1/2"], "zeta": "1/100", "eta": "1/2", "outer": 3},
     ]
     return Evidence((targets, Instances("largest error / zeta", evaluate, runs, "float", second="mpmath")))
@@ -252,7 +242,7 @@ def proof_42_gradient(sign: int = 0) -> Evidence:
     Checked as printed for d_x = 1, where both sides are numbers, and with ∇_x restored (the difference quotient is
     f2ba:eq-4).
     """
-    instances = [_coupled(), FIXED[0], FIXED[1]]
+    instances = [COUPLED, FIXED[0], FIXED[1]]
 
     def with_nabla(p: Point) -> Any:
         ex = p.unit(0)
