@@ -35,8 +35,8 @@ MARGIN = 0.1
 STEEP = tuple(Fraction(n, 2) for n in (5, 6, 7, 8, 9, 10, 11))
 """log10 kappa of trig and clipped."""
 WIDE = tuple(Fraction(n, 2) for n in range(9))
-RUN = tuple(Fraction(n, 2) for n in range(5))
-"""log10 kappa where the theorem's schedule is run: T grows as kappa^3."""
+RUN = tuple(Fraction(n, 2) for n in range(1, 5))
+"""log10 kappa where the theorem's schedule is run: T grows as kappa^3, and S is no longer of the size of K."""
 
 declare_kernel(
     Schema(

@@ -118,7 +118,7 @@ def ert_ratio(literal: list[Row], jump: list[Row], seed: int, resamples: int = 2
             return spent[draws].sum(axis=1) / hits[draws].sum(axis=1)
 
     ratio = ert(literal) / ert(jump)
-    low, high = np.quantile(ratio[1:], [0.025, 0.975])
+    low, high = np.quantile(ratio[1:], [0.025, 0.975], method="inverted_cdf")  # no sums: some may be infinite
     return float(ratio[0]), float(low), float(high)
 
 

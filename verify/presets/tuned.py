@@ -133,7 +133,8 @@ def exponent_row(chosen: list[Row], p: int, orders: list[int]) -> Row:
     """The line of one p: exponent on the last half decade, how it drifts, and what tuning gains."""
     groups = by_eps(chosen)
     smallest = min(groups)
-    last = [row for e, group in groups.items() if e <= smallest + LAST for row in group]
+    two = sorted(groups)[:2]  # at least two points, also on a coarse grid
+    last = [row for e, group in groups.items() if e <= smallest + LAST or e in two for row in group]
     row, _, _ = measured_row(last, exponent(p), MARGIN, neighbours(p, orders), log_power=0.0)
     curve_ = [(-float(e), math.log10(group[0]["calls"])) for e, group in groups.items()]
     gains = [group[0]["gain"] for group in groups.values()]
