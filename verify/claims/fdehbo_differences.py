@@ -47,9 +47,8 @@ def series_checks(gradients: list[sp.Expr], weight: int, name: str) -> tuple[Ide
 def gap_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """|difference - product|^2 <= (factor L delta |v|^power)^2 for one sample, L = L_gyy (hvp) or L_gxy (jvp)."""
     m = Model(instance, arithmetic)
-    z = tuple(
-        [number(v, arithmetic) for v in instance[k]] if k != "x" else number(instance[k], arithmetic) for k in "xyv"
-    )
+    y, v = ([number(a, arithmetic) for a in instance[k]] for k in "yv")
+    z = (number(instance["x"], arithmetic), y, v)
     factor, size = number(instance["factor"], arithmetic), square(z[2])
     if instance["product"] == "hvp":
         left, L = square(plus(m.hvp_fd(z, 1), m.hvp(z, 1), -1)), m.L_gyy

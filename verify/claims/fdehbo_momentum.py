@@ -54,7 +54,7 @@ def storm_checks(
     )
 
 
-MUTANTS = {
+MUTANTS: dict[str, dict[str, Any]] = {
     "plus the old gradient": {"sign": 1},
     "old iterate aliases the new": {"alias": True},
     "another sample at the old iterate": {"other_sample": True},
@@ -209,7 +209,7 @@ def run_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     x, y, v = (number(instance[k][0] if k != "x" else instance[k], arithmetic) for k in "xyv")
     rates = [number(instance[k], arithmetic) for k in ("alpha", "beta", "lam", "eta")]
     signs = [tuple(s) for s in instance["signs"]]
-    first, second = (trajectory(m, (x, [y], [v]), rates, signs, d, k) for d, k in instance["runs"])  # type: ignore[arg-type]
+    first, second = (trajectory(m, (x, [y], [v]), rates, signs, d, k) for d, k in instance["runs"])
     if instance["kind"] == "inside":
         largest = max(abs(z[2][0]) for z in first)
         return Sides(largest, "<=", m.r, m.norms | {"|v_0| <= r_v": abs(v) <= m.r}, tolerance(arithmetic))
