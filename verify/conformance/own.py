@@ -1,0 +1,124 @@
+"""The registered solvers with configurations that suit the kit's instance, and what each of them claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bounds.stencil import stencil
+from solvers.registry import SOLVERS
+from verify.conformance.subject import Subject
+
+NU, ETA_X, ETA_Y = 0.1, 0.05, 0.4
+GEOMETRIC = {"small_parameter": "Q", "bias_order": "geometric"}
+UNBIASED = {"bias_order": "unbiased"}
+
+
+def _penalty(p: int, T: int = 80) -> Subject:
+    solver = SOLVERS["f2sa_p"].load()(p, NU, ETA_X, ETA_Y, S=2, K=10, T=T, normalise=p != 2)
+    ids = [j for j, _ in solver.nodes]
+    claims = {"small_parameter": "nu", "bias_order": p, "batch": "S", "nodes": stencil(p).active[0]}
+    return Subject(f"f2sa_p (p = {p})", solver, claims | {"lower": _nodes(ids, NU)})
+
+
+def _nodes(ids: list[int], nu: float) -> Callable[[Any], dict[float, Any]]:
+    return lambda state: {j * nu: state.y[:, i, :] for i, j in enumerate(ids)}
+
+
+def _two(nu_y: float, nu_z: float) -> Callable[[Any], dict[float, Any]]:
+    return lambda state: {nu_y: state.y, nu_z: state.z}
+
+
+def _f2ba(T: int = 60) -> Any:
+    return SOLVERS["f2ba"].load()(1 / NU, 0.1, ETA_Y * NU, ETA_Y, 20, 12, T)
+
+
+def _slower(base: Any, nu: float) -> Any:
+    """lambda = 1/nu with the step in y that it asks for."""
+    return replace(base, lam=1 / nu, tau=ETA_Y * nu)
+
+
+def _special() -> dict[str, Callable[[], list[Subject]]]:
+    load = {name: entry.load for name, entry in SOLVERS.items()}
+    penalty: dict[str, Any] = {"small_parameter": "1/lambda", "small_value": NU, "bias_order": 1, "nodes": (0, 1)}
+    both = {"lower": _two(NU, 0.0)}
+
+    def f2sa() -> list[Subject]:
+        make = load["f2sa"]().double_loop
+        claims = penalty | both | {"with_small": lambda nu: make(nu, 0.1, ETA_Y, 2, 10, 80), "batch": "S"}
+        return [Subject("f2sa", make(NU, 0.1, ETA_Y, 2, 10, 80), claims)]
+
+    def f2ba() -> list[Subject]:
+        return [Subject("f2ba", _f2ba(), penalty | both | {"with_small": lambda nu: _slower(_f2ba(), nu)})]
+
+    def perturbed() -> list[Subject]:
+        make = load["perturbed_f2ba"]()
+        small = {"with_small": lambda nu: make(_slower(_f2ba(), nu), 1e-9, 1e-12, 5)}
+        return [Subject("perturbed_f2ba", make(_f2ba(), 1e-9, 1e-12, 5), penalty | both | small)]
+
+    def distributed() -> list[Subject]:
+        make = load["distributed_f2ba"]()
+        claims = {"with_small": lambda nu: make(_slower(_f2ba(), nu)), "calls": lambda s: s.calls(3), "hold": _rows}
+        return [Subject("distributed_f2ba", make(_f2ba()), {**penalty, **claims, "nodes": None})]
+
+    def f2sa_2() -> list[Subject]:
+        solver = load["f2sa_2"]()(NU, ETA_X, ETA_Y, 2, 10, 80)
+        claims: dict[str, Any] = {"small_parameter": "nu", "bias_order": 2, "nodes": (-1, 1), "batch": "S"}
+        return [Subject("f2sa_2", solver, claims | {"lower": _two(NU, -NU)})]
+
+    return {
+        "f2sa_p": lambda: [_penalty(p) for p in (1, 2, 3, 4)],
+        "f2sa": f2sa,
+        "f2ba": f2ba,
+        "perturbed_f2ba": perturbed,
+        "distributed_f2ba": distributed,
+        "f2sa_2": f2sa_2,
+    }
+
+
+def _rows(state: Any, x: Any) -> Any:
+    """The state of agents with every row at x."""
+    return replace(state, X=state.X * 0.0 + x[..., None, :])
+
+
+PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "fdehbo": ({"T": 60, "c_alpha": 0.2, "delta": 0.01, "c_lambda": 2.0}, UNBIASED | {"momentum": "storm", "batch": "S"}),
+    "fmbo": ({"T": 60}, UNBIASED | {"momentum": "storm", "batch": "S"}),
+    "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.5}, UNBIASED),
+    "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 8.0, "warm": True}, GEOMETRIC),
+    "stocbio": ({"T": 60, "alpha": ETA_Y, "eta": 0.4, "Q": 4}, GEOMETRIC | {"batch": "D_f"}),
+    "aid": ({"T": 60, "eta_y": ETA_Y}, UNBIASED | {"batch": "S"}),
+    "itd": ({"T": 60, "eta_y": ETA_Y, "D": 4}, {"small_parameter": "D", "bias_order": "geometric", "batch": "S"}),
+    "mrbo": ({"T": 60, "eta": 0.4, "Q": 4}, GEOMETRIC | {"momentum": "storm", "batch": "S"}),
+    "vrbo": (
+        {"T": 60, "eta": 0.4, "Q": 40, "beta": 0.3, "period": 2, "alpha": 0.05},
+        {"momentum": "spider"},
+    ),
+    "sustain": ({"T": 60, "L": 3.0}, GEOMETRIC | {"momentum": "storm"}),
+    "ttsa": ({"T": 60, "L": 3.0}, GEOMETRIC),
+    "soba": ({"T": 80, "rho": 0.3}, UNBIASED),
+    "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED),
+    "saba": ({"T": 80, "rho": 0.1}, UNBIASED),
+    "amigo": ({"T": 60, "alpha": 0.3, "eta": 0.3}, UNBIASED | {"batch": "S_f"}),
+    "fsla": ({"T": 80, "gamma": 0.3, "tau": 0.3}, UNBIASED | {"momentum": "storm"}),
+    "bome": ({"T": 200, "alpha": 0.4}, {}),
+    "f3sa": (
+        {"T": 120, "alpha": ETA_Y * NU, "gamma": ETA_Y, "lam": 1 / NU},
+        {"momentum": "storm", "nodes": (0, 1), "small_parameter": "1/lambda", "small_value": NU, "bias_order": 1},
+    ),
+    "pzobo": ({"T": 60, "alpha": ETA_Y, "N": 4}, {"small_parameter": "N", "bias_order": "geometric"}),
+}
+"""name -> (configuration, claims) of those that need no more than that."""
+
+
+def own(name: str) -> list[Subject]:
+    """The subjects of a registered solver."""
+    special = _special()
+    if name in special:
+        return special[name]()
+    configuration, claims = PLAIN[name]
+    solver = SOLVERS[name].load()(**configuration)
+    if name == "f3sa":
+        claims = claims | {"with_small": lambda nu: replace(solver, alpha=ETA_Y * nu, lam=1 / nu)}
+    return [Subject(name, solver, claims)]
