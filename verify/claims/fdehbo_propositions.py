@@ -32,6 +32,7 @@ SPECIAL_1 = [AT_REST, NOISY, FAR, FAR | {"lam": "1/2", "hR": ["2"]}]
         "sigma_f^2/2 in place of 4 sigma_f^2": {"constants": ("4", "1/2", "4", "16", "6", "2", "2")},
         "without the moved iterate": {"constants": ("4", "4", "4", "16", "0", "2", "2")},
     },
+    uses=["fdehbo:eq-10", "fdehbo:eq-11", "fdehbo:text-biased"],
 )
 def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = "quick") -> Evidence:
     """Proposition 1 (lines 188-192): E|e^f_{t+1}|² ≤ [(1-η)² + 4L_gxy r_v² δ] E|e^f_t|² + 4η²σ_f² + (4L_gxy r_v² δ +
@@ -61,7 +62,8 @@ def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = 
         "the momentum is unbiased for it; the bias |Δ| ≤ L_gxy r_v² δ/2 enters once, squared, at the end.",
         charitable="Holds for each of the three readings of Δ. With σ_f = σ_fx alone (no Jacobian noise) it would "
         "not; ∇f is read as the surrogate of Eq. (3), whose bar is missing on line 186.",
-        notes="The additive 4L_gxy r_v² δ comes from 2|e|·bias ≤ bias(1 + |e|²), first order in δ: see "
+        notes="Holds for every real η and every δ > 0, not only η in [0, 1]; the factor is below 1 for 0 < η < 2 and δ "
+        "small. The additive 4L_gxy r_v² δ comes from 2|e|·bias ≤ bias(1 + |e|²), first order in δ: see "
         "fdehbo:text-delta-floor for what that costs. The ratio near 1 is (1-η)²E|e|² alone, eta = 0.",
     )
 
@@ -74,6 +76,7 @@ def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = 
         "without the moved (x, y)": {"constants": ("96", "4", "4", "8", "8", "96", "0", "2")},
         "without the moved v": {"constants": ("0", "4", "4", "8", "8", "0", "96", "2")},
     },
+    uses=["fdehbo:eq-7", "fdehbo:eq-9", "fdehbo:text-smooth-R"],
 )
 def prop_2(constants: tuple[str, ...] = PRINTED_2, level: str = "quick") -> Evidence:
     """Proposition 2 (lines 196-200): e^R_t = h̃^R_t - ∇_v R(x_t, y_t, v_t); E|e^R_{t+1}|² ≤ [(1-η)²(1 + 96L_g⁴λ²) +
@@ -127,6 +130,7 @@ TURNING = plain(
         "C_fy^2": {"c_power": 2},
         "1/100 in place of the 2s": {"first": "1/100"},
     },
+    uses=["fdehbo:eq-5", "fdehbo:text-projection", "fdehbo:text-radius"],
 )
 def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level: str = "quick") -> Evidence:
     """Proposition 3 (lines 204-208): E|v_{t+1} - v*_{t+1}|² ≤ (1+γ')(1+δ')[(1 - 2λ(L_g + L_g³)μ_g/(μ_g + L_g) +
@@ -156,8 +160,10 @@ def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level
         charitable="'some γ', δ'' was read as existence: the right side stays negative for every pair, at L_g = μ_g = "
         "2 and λ = 1/4. It is true where L_g³ ≤ μ_g, and for larger λ: with L = L_g > μ = μ_g the bracket majorises "
         "(1-λμ)² iff λ ≥ 2μ(L³-μ)/((μ+L)(L²-μ²)); a step size cannot have to be large. (L_g + L_g³)μ_g mixes units. "
-        "By co-coercivity 2λ(μL/(μ+L) + h²/(μ+L)) with h ≥ μ gives 2λμ: L_g³ comes from bounding the curvature h from "
-        "the wrong side; no single symbol repairs the print.",
+        "Co-coercivity gives 2λ(μL + h²)/(μ+L) with h ≥ μ the curvature, hence 2λμ; where L_g³ comes from is not "
+        "visible in this text, and no single symbol repairs the print.",
+        notes="Range: the corrected bracket is valid for every λ > 0 and below 1 for λ < 2μ_g/L_g², the sharper "
+        "one for λ < 2/L_g.",
         downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g³)μ_g/(μ_g+L_g) must be "
         "replaced by 2λμ_g, so c_λ and the constants of (67) change and the rate T^{-2/3} does not. r_v ≥ √C_fy/μ_g "
         "is needed and not stated here.",
@@ -196,7 +202,7 @@ def factor_rows(both: bool, which: str, size: str = "1") -> list[Instance]:
 @claim(
     "fdehbo:text-delta",
     covers=["003 Text delta-condition"],
-    mutants={"twice the corrected delta": {"size": "5/2"}},
+    mutants={"3 times the corrected delta": {"size": "3"}},
     uses=["fdehbo:prop-1", "fdehbo:prop-2"],
 )
 def text_delta(size: str = "1") -> Evidence:
@@ -223,6 +229,7 @@ def text_delta(size: str = "1") -> Evidence:
         "is right if L_gyy ≤ (3 - 2η) L_gxy; a common Lipschitz constant of both blocks would do, but Assumption 2 "
         "names two. O(η) is read generously as η/2.",
         downstream="Theorem 1: constants, with L_gyy/L_gxy in what Õ hides; the rate stays.",
+        notes="Range: the corrected δ may be 3 - 2η times larger before the factor exceeds 1 - η/2.",
     )
 
 

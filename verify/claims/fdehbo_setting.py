@@ -244,8 +244,7 @@ def asm_3(share: str = "1") -> Evidence:
     return Evidence(
         (Instances("variances", variance_sides, rows, "rational", "mpmath"),),
         notes="Only σ_g is a new assumption. The first sentence is strong: Gaussian noise on ∇f (or any unbounded "
-        "noise) "
-        "is outside, because ∇f(.; ξ) must be bounded for every ξ; every sample must be as smooth as the mean.",
+        "noise) is outside, because ∇f(.; ξ) must be bounded for every ξ; every sample must be as smooth as the mean.",
     )
 
 
