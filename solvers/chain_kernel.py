@@ -1,0 +1,179 @@
+r"""Runs of the separable hard instance at speed: literal, or skipping exactly over the steps without a hit.
+
+In units u = x/beta (U = identity) and gradients divided by L_1 beta/L_bar = 4 eps, one outer step is
+
+    Phi = grad + (sum_j w_j c_j - 1) hidden,   c_j = mean of S Bernoulli(gamma)/gamma,   sum_j w_j = 1
+    m = (1 - a) m + a Phi,   u = u - h m  (or h m/||m||),
+
+which is SGD and stocBiO's outer step (one weight 1), NSGD with momentum (a < 1), and F2SA-p's (w_j = alpha_j j, samples
+independent over the nodes; G_x = 0 there). The target ||grad phi|| <= eps is ||grad|| <= 1/4.
+
+skip: without momentum and normalisation the walk is deterministic between hits, so the number of steps to the next hit
+is drawn at once, Geometric(1 - (1 - gamma)^{nodes S}), and steps are taken only until nothing moves any more (by less
+than 1e-12 of ||u||). Exact in law up to that; the test holds it to the literal walk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from solvers.base import check_count, check_positive
+from synthetic.errors import InputError
+
+RADIUS, RIDGE, TARGET = 230.0, 0.2, 0.25
+HALF_PHI = math.sqrt(math.pi * math.e / 2)
+
+
+@numba.njit(cache=True)
+def _gradient(u: np.ndarray, g: np.ndarray, out: np.ndarray) -> tuple[int, float]:
+    """out = J g(rho(u)) + u/5; returns the hidden coordinate (T: none) and s."""
+    T = len(u)
+    R2 = RADIUS * RADIUS * T
+    s = math.sqrt(1.0 + np.dot(u, u) / R2)
+    seen = 0
+    a, p0, f1 = 1.0, 1.0, 0.0
+    for i in range(T):
+        b = u[i] / s
+        if abs(b) > 0.25:
+            seen = i + 1
+        f1 = math.sqrt(math.e) * math.exp(-0.5 * b * b)
+        g[i] = -p0 * f1  # Q_b of link i
+        if i > 0 and abs(a) > 0.5:
+            v = 1.0 / (2.0 * abs(a) - 1.0)
+            bell = HALF_PHI * math.erfc(-(1.0 if a > 0 else -1.0) * b / math.sqrt(2.0))
+            if v < 28.0:
+                g[i - 1] -= 4.0 * v**3 * math.exp(1.0 - v * v) * bell
+        a = b
+        v = 1.0 / (2.0 * abs(b) - 1.0) if abs(b) > 0.5 else 99.0
+        p0 = math.exp(1.0 - v * v) if v < 28.0 else 0.0
+    along = np.dot(u, g) / (R2 * s**3)
+    for i in range(T):
+        out[i] = g[i] / s - u[i] * along + RIDGE * u[i]
+    return seen, s
+
+
+@numba.njit(cache=True)
+def _walk(
+    T: int,
+    gamma: float,
+    h: float,
+    a: float,
+    weights: np.ndarray,
+    S: int,
+    normalise: bool,
+    skip: bool,
+    most: int,
+    rng: np.random.Generator,
+    reveal: np.ndarray,
+) -> int:
+    """Steps until ||grad|| <= 1/4, or -1 after ``most``. reveal[k]: first step after which prog_0 >= k + 1."""
+    u, g, d, m = np.zeros(T), np.zeros(T), np.zeros(T), np.zeros(T)
+    n = len(weights) * S
+    any_hit = 1.0 - (1.0 - gamma) ** n
+    R2 = RADIUS * RADIUS * T
+    steps, waiting, known = 0, -1, 0
+    while steps < most:
+        hidden, s = _gradient(u, g, d)
+        if math.sqrt(np.dot(d, d)) <= TARGET:
+            return steps
+        factor = 0.0
+        if gamma >= 1.0:
+            factor = 1.0
+        elif skip:
+            if waiting < 0:
+                waiting = int(math.log(1.0 - rng.random()) / math.log1p(-any_hit)) if any_hit < 1.0 else 0
+            if waiting == 0:
+                first = n
+                while first >= n:  # place of the first hit among the n samples of this step, given there is one
+                    first = int(math.log(1.0 - rng.random()) / math.log1p(-gamma))
+                factor = weights[first // S]
+                for i in range(first + 1, n):
+                    if rng.random() < gamma:
+                        factor += weights[i // S]
+                factor /= gamma * S
+            waiting -= 1
+        else:
+            for i in range(n):
+                if rng.random() < gamma:
+                    factor += weights[i // S]
+            factor /= gamma * S
+        if hidden < T:
+            change = (factor - 1.0) * g[hidden]
+            along = u[hidden] * change / (R2 * s**3)
+            for i in range(T):
+                d[i] -= u[i] * along
+            d[hidden] += change / s
+        for i in range(T):
+            m[i] = (1.0 - a) * m[i] + a * d[i]
+        size = math.sqrt(np.dot(m, m))
+        scale = h / size if normalise and size > 0 else (0.0 if normalise else h)
+        for i in range(T):
+            u[i] -= scale * m[i]
+        steps += 1
+        while known < T and u[known] != 0.0:
+            reveal[known] = steps
+            known += 1
+        if skip and waiting > 0 and factor == 0.0 and h * size <= 1e-12 * math.sqrt(np.dot(u, u)):
+            steps += waiting
+            waiting = 0
+    return -1
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One configuration. ``cost``: calls of one step; h > 0; 0 < a <= 1; weights w_j with sum 1."""
+
+    T: int
+    gamma: float
+    h: float
+    cost: int = 1
+    weights: tuple[float, ...] = (1.0,)
+    S: int = 1
+    a: float = 1.0
+    normalise: bool = False
+    skip: bool = False
+    most: int = 10**9
+
+    def __post_init__(self) -> None:
+        for name in ("T", "cost", "S", "most"):
+            check_count(name, getattr(self, name))
+        for name in ("gamma", "h", "a"):
+            check_positive(name, getattr(self, name))
+        if self.gamma > 1 or self.a > 1:
+            raise InputError("gamma, a", (self.gamma, self.a), "pass probabilities and averages of at most 1")
+        if abs(sum(self.weights) - 1) > 1e-9:
+            raise InputError("weights", self.weights, "the estimator must be unbiased: weights sum to 1")
+        if self.skip and (self.normalise or self.a != 1):
+            raise InputError("skip", True, "steps can be skipped without momentum and normalisation only")
+
+
+@dataclass(frozen=True)
+class Walked:
+    """``calls`` of each seed (spent in vain when not ``hit``); ``reveal`` (seeds, T): calls when prog_0 >= k + 1."""
+
+    calls: tuple[int, ...]
+    hit: tuple[bool, ...]
+    reveal: np.ndarray
+
+
+def walk(config: Walk, seeds: Sequence[int]) -> Walked:
+    """Run every seed."""
+    weights = np.asarray(config.weights, dtype=float)
+    calls, hit, rows = [], [], []
+    for seed in seeds:
+        reveal = np.full(config.T, -1, dtype=np.int64)
+        rng = np.random.Generator(np.random.Philox(int(seed)))
+        found: Any = _walk(
+            config.T, config.gamma, config.h, config.a, weights, config.S, config.normalise, config.skip,
+            config.most, rng, reveal,
+        )  # fmt: skip
+        hit.append(found >= 0)
+        calls.append(int(config.most if found < 0 else max(1, found)) * config.cost)
+        rows.append(np.where(reveal >= 0, reveal * config.cost, -1))
+    return Walked(tuple(calls), tuple(hit), np.asarray(rows))

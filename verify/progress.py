@@ -1,0 +1,129 @@
+r"""Progress of zero-respecting methods on the hard instances, measured against what the lower bound allows.
+
+One call reveals at most one coordinate, with probability gamma, so the calls between two new coordinates are at least
+Geometric(gamma) in law, and (by Chernoff and a stopping argument, paper 000, Appendix F, through its source) with
+probability 1 - delta, for all t at once,
+
+    prog_0(t) <= (e - 1) gamma t + log(1/delta).
+
+``reveal`` (runs, T) holds the calls spent when coordinate k + 1 first became non-zero, -1 if it never did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from solvers.base import Solver
+from synthetic.arrays import to_numpy
+from synthetic.errors import InputError
+from synthetic.oracle import StochasticOracle
+
+
+def _rows(reveal: np.ndarray) -> np.ndarray:
+    reveal = np.asarray(reveal)
+    if reveal.ndim != 2 or not np.issubdtype(reveal.dtype, np.integer):
+        raise InputError("reveal", reveal.shape, "pass an integer array (runs, T) of calls")
+    return reveal
+
+
+def waits(reveal: np.ndarray, first: int = 1) -> np.ndarray:
+    """Calls between coordinate k and k + 1, for all runs and all k >= ``first`` that were reached, one flat array.
+
+    Coordinate 1 is hidden as well; ``first=0`` counts its waiting time from the start.
+    """
+    reveal = _rows(reveal)
+    start = np.concatenate([np.zeros((len(reveal), 1), dtype=reveal.dtype), reveal], axis=1)
+    gaps = np.where(reveal >= 0, reveal - start[:, :-1], -1)[:, first:]
+    return gaps[gaps >= 0]
+
+
+@dataclass(frozen=True)
+class Domination:
+    """sup_k [share of waits <= k] - P(Geometric <= k), and the largest value that chance allows at ``level``."""
+
+    excess: float
+    allowed: float
+    waits: int
+    mean_times_gamma: float
+
+    @property
+    def holds(self) -> bool:
+        return self.excess <= self.allowed
+
+
+def domination(gaps: np.ndarray, gamma: float, level: float = 1e-3) -> Domination:
+    """Are the waiting times at least Geometric(gamma) in law? One-sided Dvoretzky-Kiefer-Wolfowitz test.
+
+    ``mean_times_gamma``: the mean wait over the least possible one, the method's slack.
+    """
+    gaps = np.sort(np.asarray(gaps))
+    if len(gaps) < 10:
+        raise InputError("gaps", len(gaps), "pass at least 10 waiting times")
+    share = np.arange(1, len(gaps) + 1) / len(gaps)
+    law = -np.expm1(gaps * math.log1p(-gamma)) if gamma < 1 else np.ones(len(gaps))
+    allowed = math.sqrt(math.log(1 / level) / (2 * len(gaps)))
+    return Domination(float(np.max(share - law)), allowed, len(gaps), float(np.mean(gaps)) * gamma)
+
+
+@dataclass(frozen=True)
+class Violations:
+    """Runs above (e - 1) gamma t + log(1/delta) at some t; ``p_value``: of so many or more, if each has share delta."""
+
+    count: int
+    runs: int
+    delta: float
+    p_value: float
+
+    @property
+    def share(self) -> float:
+        return self.count / self.runs
+
+    @property
+    def holds(self) -> bool:
+        return self.p_value >= 1e-3
+
+
+def violations(reveal: np.ndarray, gamma: float, delta: float = 0.05) -> Violations:
+    """The all-time bound, checked where it is tightest: at the calls that reveal a coordinate."""
+    reveal = _rows(reveal)
+    progress = np.arange(1, reveal.shape[1] + 1)
+    line = (math.e - 1) * gamma * reveal + math.log(1 / delta)
+    count = int(np.count_nonzero(np.any((reveal >= 0) & (progress > line), axis=1)))
+    return Violations(count, len(reveal), delta, float(binom.sf(count - 1, len(reveal), delta)))
+
+
+def simulated(T: int, gamma: float, runs: int, seed: int = 0) -> np.ndarray:
+    """``reveal`` of the fastest process that the oracle allows: independent Geometric(gamma) waits."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    return np.cumsum(rng.geometric(gamma, size=(runs, T)), axis=1)
+
+
+def watch(
+    solver: Solver, problem: Any, seeds: Sequence[int], *, experiment: int = 0, most: int = 10_000
+) -> tuple[np.ndarray, np.ndarray]:
+    """(reveal, least calls between two recorded steps) of a literal run of any solver on a hard instance.
+
+    The oracle meters every call; progress is read off the iterate x after each outer step, so that a reveal is dated
+    by the calls spent up to the end of its step. Stops when every run has all coordinates, or after ``most`` steps.
+    """
+    oracle = StochasticOracle(problem, problem.noise, experiment=experiment, seeds=np.asarray(seeds))
+    state = solver.init(problem, np.zeros((len(seeds), problem.dim_x)))
+    reveal = np.full((len(seeds), problem.T), -1, dtype=np.int64)
+    places, costs = np.arange(1, problem.T + 1), [0]
+    for _ in range(most):
+        if solver.terminate(state):
+            break
+        state = solver.step(state, oracle)
+        seen = to_numpy(problem.progress(state.x, 0.0))
+        fresh = (places <= seen[:, None]) & (reveal < 0)
+        reveal[fresh] = oracle.counts.calls
+        costs.append(oracle.counts.calls)
+        if np.all(seen == problem.T):
+            break
+    return reveal, np.diff(costs)
