@@ -47,7 +47,7 @@ def test_the_kernels_agree_in_law_and_count(sound: Result) -> None:
     assert len(sound.rows) == 4
     assert not sound.failures
     for row in sound.rows:
-        assert row["verdict"] == "equal", row["reasons"]
+        assert row["verdict"] == "equivalent", row["reasons"]
         assert row["metered_equals_charged"]
         assert 0.93 < row["ert_ratio"] < 1.07
         assert row["ks_p"] > literal.LEAST_P
@@ -58,7 +58,7 @@ def test_the_kernels_agree_in_law_and_count(sound: Result) -> None:
 def test_a_jump_kernel_with_another_K_is_seen(factor: str, store: Store) -> None:
     """The planted fault: K off by a factor 2 in the jump kernel only. Its counts and its law both give it away."""
     planted = run_preset(small({"K_factor": factor}), store=store)
-    assert all(row["verdict"] == "different" for row in planted.rows)
+    assert all(row["verdict"] == "not equivalent" for row in planted.rows)
     assert all("not the same configuration" in row["reasons"] for row in planted.rows)
     least = min(row["ks_p"] for row in planted.rows)
     assert least < literal.LEAST_P / 4, "the law alone must show it too"
@@ -70,7 +70,7 @@ def test_a_wrong_meter_and_shifted_times_are_seen(store: Store) -> None:
     own = [row for row in own if row["log10_eps"] == "-1/2"]
     other = [row for row in found if row["experiment"].startswith("jump") and row["p"] == 2]
     other = [row for row in other if row["log10_eps"] == "-1/2"]
-    assert literal.comparison(own, other, literal.LEAST_P)["verdict"] == "equal"
+    assert literal.comparison(own, other, literal.LEAST_P)["verdict"] == "equivalent"
     skipped = [row | {"metered": row["metered"] - 1} for row in own]
     assert "metered" in literal.comparison(skipped, other, literal.LEAST_P)["reasons"]
     per_step = own[0]["nodes"] * (own[0]["S"] + own[0]["K"])

@@ -64,7 +64,8 @@ def analyse(trials: list[Row], level: str) -> Result:
 def comparison(literal: list[Row], jump: list[Row], least_p: float, seed: int = 0) -> Row:
     """One line: are the two kernels the same in law, and does the meter agree with the formula?
 
-    verdict: "equal" when no test rejects; what was rejected otherwise. ``ert_ratio``: literal over jump, 95% interval.
+    verdict: "equivalent" when no test rejects; what was rejected is in ``reasons``. ``ert_ratio``: literal over jump,
+    with its 95% interval.
     """
     test = ks_2samp(steps(literal), steps(jump), method="asymp")
     ratio, low, high = ert_ratio(literal, jump, seed)
@@ -87,7 +88,7 @@ def comparison(literal: list[Row], jump: list[Row], least_p: float, seed: int = 
         "sfo_min": min(row["calls"] for row in literal), "sfo_max": max(row["calls"] for row in literal),
         "metered": sum(metered), "metered_equals_charged": metered == formula,
         "censored": sum(row["censored"] for row in literal + jump),
-        "verdict": "equal" if not failed else "different", "reasons": "; ".join(failed),
+        "verdict": "equivalent" if not failed else "not equivalent", "reasons": "; ".join(failed),
         "seconds": sum(row["seconds"] or 0.0 for row in literal),
         "calls_per_second": sum(metered) / max(1e-9, sum(row["seconds"] or 0.0 for row in literal)),
     }  # fmt: skip
@@ -123,7 +124,7 @@ def ert_ratio(literal: list[Row], jump: list[Row], seed: int, resamples: int = 2
 
 
 def notes(rows: list[Row]) -> tuple[str, ...]:
-    equal = sum(row["verdict"] == "equal" for row in rows)
+    equal = sum(row["verdict"] == "equivalent" for row in rows)
     total = sum(row["metered"] for row in rows)
     return (
         f"{equal} of {len(rows)} lines equal in law; {total} calls metered one by one, each line equal to the formula "

@@ -98,8 +98,8 @@ def experiments(level: str) -> list[Experiment]:
         for S, K in FLAT_SIZES
     ]
     runs = [(Grid("-1", "-3/2", 2), 256)]
-    if not quick:  # T seeds up to 4e8
-        runs += [(Grid("-2", "-2", 1), 256), (Grid("-5/2", "-5/2", 1), 32)]
+    if not quick:  # T seeds up to 1.4e8
+        runs += [(Grid("-2", "-2", 1), 128), (Grid("-5/2", "-5/2", 1), 16)]
     found += [
         Experiment(f"tuned run {i}", "tuned-run", ORDERS, problem=hard, grid=g, seeds=Seeds(FRESH, n))
         for i, (g, n) in enumerate(runs)
