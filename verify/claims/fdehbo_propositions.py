@@ -161,7 +161,7 @@ def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level
         "2 and λ = 1/4. It is true where L_g³ ≤ μ_g, and for larger λ: with L = L_g > μ = μ_g the bracket majorises "
         "(1-λμ)² iff λ ≥ 2μ(L³-μ)/((μ+L)(L²-μ²)); a step size cannot have to be large. (L_g + L_g³)μ_g mixes units. "
         "Co-coercivity gives 2λ(μL + h²)/(μ+L) with h ≥ μ the curvature, hence 2λμ; where L_g³ comes from is not "
-        "visible in this text, and no single symbol repairs the print.",
+        "visible in this text (μ_g in its place would do, and then the fraction is μ_g itself).",
         notes="Range: the corrected bracket is valid for every λ > 0 and below 1 for λ < 2μ_g/L_g², the sharper "
         "one for λ < 2/L_g.",
         downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g³)μ_g/(μ_g+L_g) must be "

@@ -287,6 +287,5 @@ def eq_14(curvature: str = "2") -> Evidence:
     return Evidence(
         (Instances("mu_g = 2C", cleaning_sides, rows, "rational", "mpmath"),),
         notes="The text calls S_ν the training and S_τ the validation data; the formula weights S_τ by λ, which is "
-        "what "
-        "hyper-cleaning does with the (noisy) TRAINING data: the two names are exchanged, here and in section 4.1.",
+        "what hyper-cleaning does with the (noisy) TRAINING data: the two names are exchanged, here and in 4.1.",
     )

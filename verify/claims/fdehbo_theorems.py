@@ -79,7 +79,7 @@ def stuck_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
 def stuck_rows(radius: str, difference: bool) -> list[Instance]:
     return [
         {"b": b, "radius": radius, "difference": difference, "K": K, "power": q, "m": m}
-        for b, K, q, m in (("1/2", "1", 1, 10), ("1/2", "1000000", 6, 100), ("1/10", "1000000000", 10, 200))
+        for b, K, q, m in (("1/2", "1", 1, 10), ("1/2", "1000000", 6, 40), ("1/10", "1000000000", 10, 65))
     ]
 
 
