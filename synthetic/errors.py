@@ -36,9 +36,13 @@ class BudgetExhausted(Exception):
     """The oracle's call budget is spent; the run that holds the oracle is censored, not failed."""
 
 
-def need(package: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional ``package`` or raise :class:`MissingExtra` naming the ``extra`` to install."""
+DISTRIBUTIONS = {"flint": "python-flint", "sklearn": "scikit-learn", "mpi4py": "mpi4py and mpich"}
+"""Modules whose package has another name."""
+
+
+def need(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional ``module`` or raise :class:`MissingExtra` naming the ``extra`` to install."""
     try:
-        return importlib.import_module(package)
+        return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtra(package, extra, purpose) from error
+        raise MissingExtra(DISTRIBUTIONS.get(module.split(".")[0], module), extra, purpose) from error
