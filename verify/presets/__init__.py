@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from verify.preset import Preset, Result, run_preset
-from verify.presets import controls, headline, kappa, literal, phase, tuned
+from verify.presets import controls, headline, kappa, literal, lower_separable, phase, tuned
 
 __all__ = ["PRESETS", "Preset", "Result", "run_preset"]
 
 PRESETS: dict[str, Preset] = {
-    module.PRESET.name: module.PRESET for module in (headline, tuned, phase, controls, kappa, literal)
+    module.PRESET.name: module.PRESET for module in (headline, tuned, phase, controls, kappa, literal, lower_separable)
 }
