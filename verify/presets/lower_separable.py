@@ -90,10 +90,17 @@ def experiments(level: str) -> list[Experiment]:
     seeds = Seeds(0, 12 if quick else 32)
     plan = [("sgd", (1,)), ("nsgd", (1,)), ("f2sa_p", (1, 2, 4)), ("stocbio", (1,))]
     return [
-        Experiment(f"separable {method}", "chain", p, problem={"family": "separable", "sigma": SIGMA.get(method, "460")}, grid=grid, seeds=seeds,
-                   options={"method": method})
+        Experiment(
+            f"separable {method}",
+            "chain",
+            p,
+            problem={"family": "separable", "sigma": SIGMA.get(method, "460")},
+            grid=grid,
+            seeds=seeds,
+            options={"method": method},
+        )
         for method, p in plan
-    ]  # fmt: skip
+    ]
 
 
 def analyse(trials: list[Row], level: str) -> Result:
