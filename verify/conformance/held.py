@@ -80,7 +80,7 @@ def settle(
             after = solver.step(states[i], oracle)
             moved.append(to_numpy(after.x) - x)
             states[i] = subject.hold(after, x=x)
-        for nu, y in subject.lower(states[0], on.problem.dim_y).items():
+        for nu, y in subject.iterates(states[0], on.problem.dim_y).items():
             away = np.linalg.norm(to_numpy(y) - on.problem.y_star(x, nu), axis=-1)
             distances.setdefault(nu, []).append(away)
         found = decode(moved[0], moved[1], b)

@@ -19,7 +19,7 @@ def _penalty(p: int, T: int = 80) -> Subject:
     solver = SOLVERS["f2sa_p"].load()(p, NU, ETA_X, ETA_Y, S=2, K=10, T=T, normalise=p != 2)
     ids = [j for j, _ in solver.nodes]
     claims = {"small_parameter": "nu", "bias_order": p, "batch": "S", "nodes": stencil(p).active[0]}
-    return Subject(f"f2sa_p (p = {p})", solver, claims | {"lower": _nodes(ids, NU)})
+    return Subject(f"f2sa_p (p = {p})", solver, claims | {"iterates": _nodes(ids, NU)})
 
 
 def _nodes(ids: list[int], nu: float) -> Callable[[Any], dict[float, Any]]:
@@ -42,7 +42,7 @@ def _slower(base: Any, nu: float) -> Any:
 def _special() -> dict[str, Callable[[], list[Subject]]]:
     load = {name: entry.load for name, entry in SOLVERS.items()}
     penalty: dict[str, Any] = {"small_parameter": "1/lambda", "small_value": NU, "bias_order": 1, "nodes": (0, 1)}
-    both = {"lower": _two(NU, 0.0)}
+    both = {"iterates": _two(NU, 0.0)}
 
     def f2sa() -> list[Subject]:
         make = load["f2sa"]().double_loop
@@ -50,7 +50,8 @@ def _special() -> dict[str, Callable[[], list[Subject]]]:
         return [Subject("f2sa", make(NU, 0.1, ETA_Y, 2, 10, 80), claims)]
 
     def f2ba() -> list[Subject]:
-        return [Subject("f2ba", _f2ba(), penalty | both | {"with_small": lambda nu: _slower(_f2ba(), nu)})]
+        ramp = {"exponent": 2.0, "for_eps": _for_eps, "exact_oracle": True}
+        return [Subject("f2ba", _f2ba(), penalty | both | ramp | {"with_small": lambda nu: _slower(_f2ba(), nu)})]
 
     def perturbed() -> list[Subject]:
         make = load["perturbed_f2ba"]()
@@ -65,7 +66,7 @@ def _special() -> dict[str, Callable[[], list[Subject]]]:
     def f2sa_2() -> list[Subject]:
         solver = load["f2sa_2"]()(NU, ETA_X, ETA_Y, 2, 10, 80)
         claims: dict[str, Any] = {"small_parameter": "nu", "bias_order": 2, "nodes": (-1, 1), "batch": "S"}
-        return [Subject("f2sa_2", solver, claims | {"lower": _two(NU, -NU)})]
+        return [Subject("f2sa_2", solver, claims | {"iterates": _two(NU, -NU)})]
 
     return {
         "f2sa_p": lambda: [_penalty(p) for p in (1, 2, 3, 4)],
@@ -75,6 +76,12 @@ def _special() -> dict[str, Callable[[], list[Subject]]]:
         "distributed_f2ba": distributed,
         "f2sa_2": f2sa_2,
     }
+
+
+def _for_eps(eps: float, problem: Any) -> Any:
+    """F2BA for the ramp: there c grows like 1/eps, so nu = eps^2/8 keeps the bias below eps/8."""
+    nu = eps**2 / 8
+    return SOLVERS["f2ba"].load()(1 / nu, 0.5, ETA_Y * nu, ETA_Y, 40, 12, int(20 / eps**2))
 
 
 def _rows(state: Any, x: Any) -> Any:
@@ -92,7 +99,7 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "itd": ({"T": 60, "eta_y": ETA_Y, "D": 4}, {"small_parameter": "D", "bias_order": "geometric", "batch": "S"}),
     "mrbo": ({"T": 60, "eta": 0.4, "Q": 4}, GEOMETRIC | {"momentum": "storm", "batch": "S"}),
     "vrbo": (
-        {"T": 60, "eta": 0.4, "Q": 40, "beta": 0.3, "period": 2, "alpha": 0.05},
+        {"T": 60, "eta": 0.4, "Q": 6, "beta": 0.3, "period": 5, "alpha": 0.05},
         {"momentum": "spider"},
     ),
     "sustain": ({"T": 60, "L": 3.0}, GEOMETRIC | {"momentum": "storm"}),

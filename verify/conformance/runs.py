@@ -146,8 +146,8 @@ def check_stationarity(subject: Subject, on: Instance, seed: int) -> Finding:
     end = float(norm(on.problem.hypergrad(to_numpy(state.x)))[0])
     facts = {"first": begin, "last": end, "steps": int(state.t), "calls": oracle.counts.calls, "finished": finished}
     words = f"exact ||grad phi|| {begin:.3g} -> {end:.3g} in {state.t} steps"
-    eps = subject.get("eps")
-    if eps is not None and subject.get("claims_eps") and finished:
+    eps = subject.get("claimed_eps")
+    if eps is not None and finished:
         return Finding(check, "conforms" if end <= eps else "violates", f"{words}, claimed eps {eps:g}", facts)
     if not np.isfinite(end) or end > 1.05 * begin:
         return Finding(check, "violates", words, facts)
@@ -161,7 +161,7 @@ def check_lower(subject: Subject, on: Instance, seed: int) -> Finding:
     check = "lower level"
     found = settle(subject, on, on.start(seed, 1), tolerance=1e-10, steps=400)
     if not found.distances:
-        why = "no iterate is declared: lower(state) -> {nu: y}" if found.usable else found.status
+        why = "no iterate is declared: iterates(state) -> {nu: y}" if found.usable else found.status
         return Finding(check, "not applicable", why)
     facts, words, bad = {}, [], False
     scale = 1 + float(np.linalg.norm(on.problem.y_star(on.start(seed, 1))))
@@ -203,10 +203,11 @@ def check_exponent(subject: Subject, on: Instance, seed: int) -> Finding:
     calls, runs = [], 4
     for eps in grid:
         phi = Ramp(eps, 1.0, 1.0, 2)
-        problem = diagonal_lq(2, 1.0, 0.5, 1.0, 1.0, phi)
+        problem = diagonal_lq(2, 1.0, 0.5, 3.0, 1.0, phi)
         here = Instance(problem, problem, on.noise, on.quiet)
         solver = make(eps, problem)
-        oracle = here.oracle(noisy=True, runs=runs, first=100 * seed, budget=CAP)
+        noisy = not subject.get("exact_oracle")
+        oracle = here.oracle(noisy=noisy, runs=runs, first=100 * seed, budget=CAP)
         state = solver.init(oracle.problem, np.broadcast_to(phi.start, (runs, 2)) + 0.0)
         hits = np.zeros(runs)
         try:

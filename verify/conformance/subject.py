@@ -111,7 +111,7 @@ class Subject:
         return self.vary(**{self.get("small_parameter"): value})
 
     def small(self) -> float:
-        value = self.declared.get("small_value")
+        value = self.get("small_value")
         return value if value is not None else getattr(self.solver, self.get("small_parameter"))
 
     def hold(self, state: Any, **points: Array) -> Any:
@@ -120,9 +120,9 @@ class Subject:
             return self.get("hold")(state, points["x"])
         return replace(state, **points) if is_dataclass(state) else state._replace(**points)
 
-    def lower(self, state: Any, dim_y: int) -> dict[float, Array]:
+    def iterates(self, state: Any, dim_y: int) -> dict[float, Array]:
         """{nu: iterate (runs, dim_y)} that should approach y*_nu(x)."""
-        chosen = self.get("lower")
+        chosen = self.get("iterates")
         if chosen is not None:
             return dict(chosen(state))
         y = getattr(state, "y", None)
@@ -187,7 +187,7 @@ def bare(name: str, estimate: Callable[..., Array]) -> Subject:
     calls = getattr(estimate, "calls", None)
     solver = Bare(estimate, tuple(defaults.items()))
     if calls is not None:
-        declared["calls"] = calls * solver.T
+        declared["calls"] = lambda s: calls * s.T
     small = declared.get("small_parameter")
     if small in defaults:
         declared["small_value"] = defaults[small]
