@@ -82,7 +82,7 @@ def _ladder() -> Figure:
 
 
 def _map() -> Figure:
-    prices = (1.0, 1e8)
+    prices = (100.0, 1e8)
     plot = Plot(
         "atlas-map",
         "Plane of 1/eps and kappa: the method with the smallest published bound for smoothness up to p = 8, for two "
