@@ -83,7 +83,7 @@ def gap_evidence(product: str, weight: int, factor: str, power: int, level: str)
         charitable="A definition, checked as an approximation: exact for quadratic and cubic g; error at most "
         f"{constant} δ|v|²/2 under Assumption 2, attained where the Hessian has a kink (so 1/2 is best and the order "
         "in δ is 1); δ²/6 D⁴g[v,v,v] where g is smoother. No dimension enters, as the text says.",
-        notes="Both gradients of a difference take the same sample. With |v| ≤ r_v: L δ r_v²/2, half or less of what "
+        notes="Both gradients of a difference take the same sample. With |v| ≤ r_v: L δ r_v^2/2, half or less of what "
         "Propositions 1 and 2 allow for.",
     )
 
@@ -118,7 +118,7 @@ def eq_11(weight: int = 6, factor: str = "1/2", power: int = 2, level: str = "qu
 
 @claim("fdehbo:eq-8", covers=["003 Equation 8"], mutants={"+ grad_y f": {"sign": 1}})
 def eq_8(sign: int = -1) -> Evidence:
-    """Eq. (8) (line 110): ∇̃_v R(x_t, y_t, v_t, δ; ψ_t) = H̃(x_t, y_t, v_t, δ; ψ_t) - ∇_y f(x_t, y_t; ψ_t).
+    """Eq. (8) (line 110): tilde ∇_v R(x_t, y_t, v_t, δ; ψ_t) = H̃(x_t, y_t, v_t, δ; ψ_t) - ∇_y f(x_t, y_t; ψ_t).
 
     Checked: it is (5) with the product replaced by (9), so for g cubic it is the gradient of (4) in v itself.
     """
@@ -145,7 +145,7 @@ def bias_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
 
 @claim("fdehbo:text-biased", covers=["003 Text biased-estimators"], mutants={"twice that": {"share": "2"}})
 def text_biased(share: str = "1") -> Evidence:
-    """Line 134: ∇̃_v R and ∇̃f are biased estimators of ∇_v R and ∇f.
+    """Line 134: tilde ∇_v R and ∇̃f are biased estimators of ∇_v R and ∇f.
 
     Checked: at a kink of the Hessian the bias of (9) is L δ|v|²/2 exactly, L the slope of the Hessian along y.
     """
@@ -226,9 +226,9 @@ def text_radius(factor: str = "1") -> Evidence:
         correction="r_v ≥ √C_fy/μ_g; the smallest radius that suffices for every f and g of the class.",
         category="misprint",
         charitable="Right if C_fy ≥ 1, or if C_fy bounds |∇_y f| and not its square: Theorems 1, 2 and Proposition 3 "
-        "(C_fy²) use it so, Assumption 1 squares it, and Proposition 1's C_gxy is the squared bound of Assumption 2. "
+        "(C_fy^2) use it so, Assumption 1 squares it, and Proposition 1's C_gxy is the squared bound of Assumption 2. "
         "One of the two conventions is a slip.",
-        downstream="Proposition 3 (C_fy² for C_fy), Theorems 1 and 2 (fdehbo:thm-1: with C_fy < 1 the projection can "
+        downstream="Proposition 3 (C_fy^2 for C_fy), Theorems 1 and 2 (fdehbo:thm-1: with C_fy < 1 the projection can "
         "hold v away from v* for ever).",
     )
 
@@ -273,7 +273,7 @@ def text_smooth(variance: str = "1", smooth: str = "1", level: str = "quick") ->
     that the variance of ∇_v R(x_t, y_t, v_t; ψ_t) does not explode.
 
     Checked with constants: |∇_v R(z) - ∇_v R(z')| ≤ (r_v L_gyy + L_fy)|(x,y) - (x',y')| + L_g|v - v'|, variance at most
-    2(σ_gyy² r_v² + σ_fy²), the constant of Proposition 2 (its 8 = 2 · 4).
+    2(σ_gyy^2 r_v^2 + σ_fy^2), the constant of Proposition 2 (its 8 = 2 · 4).
     """
     count = 30 if level == "quick" else 800
     return Evidence(

@@ -132,11 +132,11 @@ TILDE = (
     mutants=MUTANTS | {"the old bias left out": {"left_out": 1}},
 )
 def eq_7(sign: int = -1, alias: bool = False, other_sample: bool = False, left_out: int = 0) -> Evidence:
-    """Eq. (7) (line 106): h̃^R_t = η ∇̃_v R(x_t, y_t, v_t, δ; ψ_t) + (1-η)(h^R_{t-1} + ∇̃_v R(x_t, y_t, v_t, δ; ψ_t) -
-    ∇̃_v R(x_{t-1}, y_{t-1}, v_{t-1}, δ; ψ_t)).
+    """Eq. (7) (line 106): tilde h^R_t = η tilde ∇_v R(x_t, y_t, v_t, δ; ψ_t) + (1-η)(h^R_{t-1} + tilde ∇_v R(x_t,
+    y_t, v_t, δ; ψ_t) - tilde ∇_v R(x_{t-1}, y_{t-1}, v_{t-1}, δ; ψ_t)).
 
     Checked: about the mean of the difference estimate it is unbiased like (6); about ∇_v R it drifts by b_t - (1-η)
-    b_{t-1}, b the bias, at most L_gyy r_v² δ (1 - η/2).
+    b_{t-1}, b the bias, at most L_gyy r_v^2 δ (1 - η/2).
     """
     return Evidence(biased_checks(sign, alias, other_sample, left_out), charitable=TILDE)
 
@@ -147,7 +147,7 @@ def eq_7(sign: int = -1, alias: bool = False, other_sample: bool = False, left_o
     mutants=MUTANTS | {"the old bias left out": {"left_out": 1}},
 )
 def eq_10(sign: int = -1, alias: bool = False, other_sample: bool = False, left_out: int = 0) -> Evidence:
-    """Eq. (10) (line 122): h̃^f_t = η ∇̃f(x_t, y_t, v_t, δ; ξ_t) + (1-η)(h^f_{t-1} + ∇̃f(x_t, y_t, v_t, δ; ξ_t) -
+    """Eq. (10) (line 122): tilde h^f_t = η ∇̃f(x_t, y_t, v_t, δ; ξ_t) + (1-η)(h^f_{t-1} + ∇̃f(x_t, y_t, v_t, δ; ξ_t) -
     ∇̃f(x_{t-1}, y_{t-1}, v_{t-1}, δ; ξ_t)), ∇̃f = ∇_x f - J̃.
     """
     return Evidence(biased_checks(sign, alias, other_sample, left_out), charitable=TILDE)
@@ -241,8 +241,8 @@ def run_rows(kind: str, runs: list[Any], T: int, **changes: Any) -> list[Instanc
     uses=["fdehbo:eq-6", "fdehbo:eq-7", "fdehbo:eq-10"],
 )
 def alg_1(line: int = 6, rho: str = "0") -> Evidence:
-    """Algorithm 1 (lines 62-71): y_{t+1} = y_t - β_t h^g_t by (6); w_{t+1} = v_t - λ_t h̃^R_t by (7); v_{t+1} = w_{t+1}
-    or r_v w_{t+1}/|w_{t+1}|; x_{t+1} = x_t - α_t h̃^f_t by (10).
+    """Algorithm 1 (lines 62-71): y_{t+1} = y_t - β_t h^g_t by (6); w_{t+1} = v_t - λ_t tilde h^R_t by (7);
+    v_{t+1} = w_{t+1} or r_v w_{t+1}/|w_{t+1}|; x_{t+1} = x_t - α_t tilde h^f_t by (10).
 
     Checked: line 6 is the nearest point of the ball; every |v_t| ≤ r_v; with quadratic g the run is that of Algorithm 2
     on the same samples, exactly and for any δ.

@@ -35,12 +35,13 @@ SPECIAL_1 = [AT_REST, NOISY, FAR, FAR | {"lam": "1/2", "hR": ["2"]}]
     uses=["fdehbo:eq-10", "fdehbo:eq-11", "fdehbo:text-biased"],
 )
 def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = "quick") -> Evidence:
-    """Proposition 1 (lines 188-192): E|e^f_{t+1}|² ≤ [(1-η)² + 4L_gxy r_v² δ] E|e^f_t|² + 4η²σ_f² + (4L_gxy r_v² δ +
-    16L_gxy² r_v⁴ δ²) + 6(1-η)²[L_F² α²E|h̃^f|² + 2L_F² β²(E|e^g|² + |∇_y g|²) + 2C_gxy λ²(E|e^R|² + L_g² E|v-v*|²)],
-    L_F² = 2(L_fx² + L_gxy² r_v²), η = η^f_{t+1}; e^f_t = h̃^f_t - ∇f(x_t, y_t, v_t) - Δ(x_t, y_t, v_t) (line 186).
+    """Proposition 1 (lines 188-192): E|e^f_{t+1}|² ≤ [(1-η)² + 4 L_gxy r_v^2 δ] E|e^f_t|² + 4 η²σ_f^2 + (4 L_gxy
+    r_v^2 δ + 16 L_gxy^2 r_v^4 δ²) + 6(1-η)²[L_F^2 α²E|tilde h^f|² + 2 L_F^2 β²(E|e^g|² + |∇_y g|²) + 2 C_gxy
+    λ²(E|e^R|² + L_g^2 E|v-v*|²)], L_F^2 = 2(L_fx^2 + L_gxy^2 r_v^2), η = η^f_{t+1}; e^f_t = tilde h^f_t - ∇f(x_t,
+    y_t, v_t) - Δ(x_t, y_t, v_t) (line 186).
 
     Both sides of one step, the expectation over the sample exact. Δ and σ_f are not defined in the text: Δ = k (mean of
-    the difference estimate - surrogate (3)) with k = 1, 0, -1, and σ_f² = 2(σ_fx² + σ_gxy² r_v²).
+    the difference estimate - surrogate (3)) with k = 1, 0, -1, and σ_f^2 = 2(σ_fx^2 + σ_gxy^2 r_v^2).
     """
     count = 25 if level == "quick" else 600
 
@@ -56,14 +57,14 @@ def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = 
     return Evidence(
         printed=checks(constants, (1, 0, -1), power),
         corrected=checks(SHARP_1, (1,), 2),
-        correction="sharper, with Δ = mean of the difference estimate - (3): E|e_{t+1}|² ≤ (1-η)²E|e_t|² + 2η²σ_f² + "
+        correction="sharper, with Δ = mean of the difference estimate - (3): E|e_{t+1}|² ≤ (1-η)²E|e_t|² + 2 η²σ_f^2 + "
         "4(1-η)²[..], no term in δ at all. The difference estimate of a sample is itself Lipschitz with the same "
         "constants (it averages ∇²_xy g over the segment y ± δv, and its derivative in v averages its two ends), so "
-        "the momentum is unbiased for it; the bias |Δ| ≤ L_gxy r_v² δ/2 enters once, squared, at the end.",
+        "the momentum is unbiased for it; the bias |Δ| ≤ L_gxy r_v^2 δ/2 enters once, squared, at the end.",
         charitable="Holds for each of the three readings of Δ. With σ_f = σ_fx alone (no Jacobian noise) it would "
         "not; ∇f is read as the surrogate of Eq. (3), whose bar is missing on line 186.",
         notes="Holds for every real η and every δ > 0, not only η in [0, 1]; the factor is below 1 for 0 < η < 2 and δ "
-        "small. The additive 4L_gxy r_v² δ comes from 2|e|·bias ≤ bias(1 + |e|²), first order in δ: see "
+        "small. The additive 4 L_gxy r_v^2 δ comes from 2|e|·bias ≤ bias(1 + |e|²), first order in δ: see "
         "fdehbo:text-delta-floor for what that costs. The ratio near 1 is (1-η)²E|e|² alone, eta = 0.",
     )
 
@@ -79,9 +80,10 @@ def prop_1(constants: tuple[str, ...] = PRINTED_1, power: int = 2, level: str = 
     uses=["fdehbo:eq-7", "fdehbo:eq-9", "fdehbo:text-smooth-R"],
 )
 def prop_2(constants: tuple[str, ...] = PRINTED_2, level: str = "quick") -> Evidence:
-    """Proposition 2 (lines 196-200): e^R_t = h̃^R_t - ∇_v R(x_t, y_t, v_t); E|e^R_{t+1}|² ≤ [(1-η)²(1 + 96L_g⁴λ²) +
-    4L_gyy r_v² δ] E|e^R_t|² + (4L_gyy r_v² δ + 8L_gyy² r_v⁴ δ²) + 8η²(σ_gyy² r_v² + σ_fy²) + 96(1-η)²L_g²λ²(E|e^R_t|² +
-    L_g² E|v_t - v_t*|²) + 96(1-η)²(L_gyy² r_v² + L_fy²)[α²E|h̃^f|² + 2β²(E|e^g|² + E|∇_y g|²)], η = η^R_{t+1}.
+    """Proposition 2 (lines 196-200): e^R_t = tilde h^R_t - ∇_v R(x_t, y_t, v_t); E|e^R_{t+1}|² ≤ [(1-η)²(1 + 96
+    L_g^4 λ²) + 4 L_gyy r_v^2 δ] E|e^R_t|² + (4 L_gyy r_v^2 δ + 8 L_gyy^2 r_v^4 δ²) + 8 η²(σ_gyy^2 r_v^2 + σ_fy^2)
+    + 96(1-η)²L_g^2 λ²(E|e^R_t|² + L_g^2 E|v_t - v_t*|²) + 96(1-η)²(L_gyy^2 r_v^2 + L_fy^2)[α²E|tilde h^f|² +
+    2β²(E|e^g|² + E|∇_y g|²)], η = η^R_{t+1}.
     """
     count = 40 if level == "quick" else 800
     special = [
@@ -98,11 +100,12 @@ def prop_2(constants: tuple[str, ...] = PRINTED_2, level: str = "quick") -> Evid
     return Evidence(
         printed=(one(constants, 21),),
         corrected=(one(SHARP_2, 22),),
-        correction="sharper: [(1-η)² + L_gyy r_v² δ]E|e|² + L_gyy r_v² δ + L_gyy² r_v⁴ δ² + 4η²(σ_gyy² r_v² + σ_fy²) + "
-        "8(1-η)²L_g²λ²(..) + 8(1-η)²(L_gyy² r_v² + L_fy²)[..]: 96 falls to 8, and 96L_g⁴λ² is not needed.",
+        correction="sharper: [(1-η)² + L_gyy r_v^2 δ]E|e|² + L_gyy r_v^2 δ + L_gyy^2 r_v^4 δ² + 4 η²(σ_gyy^2 r_v^2 "
+        "+ σ_fy^2) + "
+        "8(1-η)²L_g^2 λ²(..) + 8(1-η)²(L_gyy^2 r_v^2 + L_fy^2)[..]: 96 falls to 8, and 96 L_g^4 λ² is not needed.",
         charitable="holds as printed",
-        notes="1 + 96L_g⁴λ² adds quantities of different units (λL_g is a pure number): harmless, as the term in "
-        "96L_g²λ²E|e|² is there too. The constants are 12 times larger than the same proof gives, so w and the c's.",
+        notes="1 + 96 L_g^4 λ² adds quantities of different units (λL_g is a pure number): harmless, as the term in "
+        "96 L_g^2 λ²E|e|² is there too. The constants are 12 times larger than the same proof gives.",
     )
 
 
@@ -133,9 +136,9 @@ TURNING = plain(
     uses=["fdehbo:eq-5", "fdehbo:text-projection", "fdehbo:text-radius"],
 )
 def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level: str = "quick") -> Evidence:
-    """Proposition 3 (lines 204-208): E|v_{t+1} - v*_{t+1}|² ≤ (1+γ')(1+δ')[(1 - 2λ(L_g + L_g³)μ_g/(μ_g + L_g) +
-    λ²L_g²)E|v_t - v_t*|²] + (1+γ')(1+1/δ')λ²E|e^R_t|² + (1+1/γ')(2L_fy²/μ_g² + 2C_fy²L_gyy²/μ_g⁴)[α²E|h̃^f|² +
-    β²(2E|e^g|² + 2E|∇_y g|²)] for all t with some γ', δ' > 0.
+    """Proposition 3 (lines 204-208): E|v_{t+1} - v*_{t+1}|² ≤ (1+γ')(1+δ')[(1 - 2λ(L_g + L_g^3)μ_g/(μ_g + L_g) +
+    λ²L_g^2)E|v_t - v_t*|²] + (1+γ')(1+1/δ')λ²E|e^R_t|² + (1+1/γ')(2 L_fy^2/μ_g^2 + 2 C_fy^2
+    L_gyy^2/μ_g^4)[α²E|tilde h^f|² + β²(2E|e^g|² + 2E|∇_y g|²)] for all t with some γ', δ' > 0.
 
     As printed on one exact gradient step for g = y², for nine pairs γ', δ' (the right side is negative for all).
     """
@@ -153,18 +156,18 @@ def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level
     return Evidence(
         printed=(special,) if mutated else (printed,),
         corrected=(special, *spread),
-        correction="for every γ', δ' > 0 and every λ > 0, if r_v ≥ √C_fy/μ_g: the bracket is 1 - 2λμ_g + λ²L_g² "
-        "(sharper: max{(1-λμ_g)², (1-λL_g)²}), and C_fy stands in the place of C_fy² (Assumption 1 bounds |∇_y f|², "
+        correction="for every γ', δ' > 0 and every λ > 0, if r_v ≥ √C_fy/μ_g: the bracket is 1 - 2λμ_g + λ²L_g^2 "
+        "(sharper: max{(1-λμ_g)², (1-λL_g)²}), and C_fy stands in the place of C_fy^2 (Assumption 1 bounds |∇_y f|², "
         "not |∇_y f|, by C_fy).",
         category="false",
         charitable="'some γ', δ'' was read as existence: the right side stays negative for every pair, at L_g = μ_g = "
-        "2 and λ = 1/4. It is true where L_g³ ≤ μ_g, and for larger λ: with L = L_g > μ = μ_g the bracket majorises "
-        "(1-λμ)² iff λ ≥ 2μ(L³-μ)/((μ+L)(L²-μ²)); a step size cannot have to be large. (L_g + L_g³)μ_g mixes units. "
-        "Co-coercivity gives 2λ(μL + h²)/(μ+L) with h ≥ μ the curvature, hence 2λμ; where L_g³ comes from is not "
+        "2 and λ = 1/4. It is true where L_g^3 ≤ μ_g, and for larger λ: with L = L_g > μ = μ_g the bracket majorises "
+        "(1-λμ)² iff λ ≥ 2μ(L³-μ)/((μ+L)(L²-μ²)); a step size cannot have to be large. (L_g + L_g^3)μ_g mixes units. "
+        "Co-coercivity gives 2λ(μL + h²)/(μ+L) with h ≥ μ the curvature, hence 2λμ; where L_g^3 comes from is not "
         "visible in this text (μ_g in its place would do, and then the fraction is μ_g itself).",
-        notes="Range: the corrected bracket is valid for every λ > 0 and below 1 for λ < 2μ_g/L_g², the sharper "
+        notes="Range: the corrected bracket is valid for every λ > 0 and below 1 for λ < 2μ_g/L_g^2, the sharper "
         "one for λ < 2/L_g.",
-        downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g³)μ_g/(μ_g+L_g) must be "
+        downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g^3)μ_g/(μ_g+L_g) must be "
         "replaced by 2λμ_g, so c_λ and the constants of (67) change and the rate T^{-2/3} does not. r_v ≥ √C_fy/μ_g "
         "is needed and not stated here.",
     )
@@ -206,8 +209,8 @@ def factor_rows(both: bool, which: str, size: str = "1") -> list[Instance]:
     uses=["fdehbo:prop-1", "fdehbo:prop-2"],
 )
 def text_delta(size: str = "1") -> Evidence:
-    """Lines 194, 202 and 216: with δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v² (w+T-1)^{2/3}) the factors (1-η)² + 4L_gxy r_v² δ
-    of Proposition 1 and (1-η)² + 4L_gyy r_v² δ of Proposition 2 (λ → 0) stay (1 - O(η))².
+    """Lines 194, 202 and 216: with δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v^2 (w+T-1)^{2/3}) the factors (1-η)² + 4 L_gxy
+    r_v^2 δ of Proposition 1 and (1-η)² + 4 L_gyy r_v^2 δ of Proposition 2 (λ → 0) stay (1 - O(η))².
 
     Checked: factor ≤ 1 - η/2 for c_ηf = c_ηR = c at the largest δ, (w+t)^{1/3} rational.
     """
@@ -223,7 +226,7 @@ def text_delta(size: str = "1") -> Evidence:
     return Evidence(
         printed=fixed if size != "1" else printed,
         corrected=fixed,
-        correction="δ ≤ min{c_ηf, c_ηR}/(8 max{L_gxy, L_gyy} r_v² (w+T-1)^{2/3}).",
+        correction="δ ≤ min{c_ηf, c_ηR}/(8 max{L_gxy, L_gyy} r_v^2 (w+T-1)^{2/3}).",
         category="false",
         charitable="For h^f alone the printed condition is right (the factor is at most 1 - η for η ≤ 1/2). For h^R it "
         "is right if L_gyy ≤ (3 - 2η) L_gxy; a common Lipschitz constant of both blocks would do, but Assumption 2 "
@@ -280,10 +283,10 @@ def text_floor(scaled: bool = True) -> Evidence:
         printed=(printed,) if scaled else (again,),
         corrected=(fixed, bias),
         correction="either δ = O(T^{-4/3}) with Proposition 1 as printed, or the sharper Proposition 1, where only the "
-        "squared bias (L_gxy r_v² δ/2)² is left: it is O(T^{-4/3}) at the printed δ, and even δ = O(T^{-1/3}) does.",
+        "squared bias (L_gxy r_v^2 δ/2)² is left: it is O(T^{-4/3}) at the printed δ, and even δ = O(T^{-1/3}) does.",
         category="false",
         charitable="With a δ smaller than Theorem 1's largest it is true; and the factor does stay (1 - O(η))². "
-        "But the additive 4L_gxy r_v² δ is η/2 at the largest δ allowed "
+        "But the additive 4 L_gxy r_v^2 δ is η/2 at the largest δ allowed "
         "and is gained back at the rate 2η only: the bound on E|e^f|² settles at 1/3, for any T. A constant K up to "
         "10⁶ was offered. That is the bound's fault, not the algorithm's.",
         downstream="Theorem 1 does not follow from Propositions 1 and 2 at the largest δ it allows; it follows from "

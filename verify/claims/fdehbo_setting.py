@@ -230,8 +230,8 @@ def variance_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
 @claim("fdehbo:asm-3", covers=["003 Assumption 3"], mutants={"half of sigma": {"share": "1/2"}})
 def asm_3(share: str = "1") -> Evidence:
     """Assumption 3 (lines 178-180): Assumptions 1 and 2 hold for every sample f(.; ξ), g(.; ζ), and E|∇_x f - ∇_x
-    f(ξ)|² ≤ σ_fx², E|∇_y f - ∇_y f(ξ)|² ≤ σ_fy², E|∇_y g - ∇_y g(ζ)|² ≤ σ_g², E|∇²_xy g - ..|² ≤ σ_gxy², E|∇²_yy
-    g - ..|² ≤ σ_gyy².
+    f(ξ)|² ≤ σ_fx^2, E|∇_y f - ∇_y f(ξ)|² ≤ σ_fy^2, E|∇_y g - ∇_y g(ζ)|² ≤ σ_g^2, E|∇²_xy g - ..|² ≤ σ_gxy^2, E|∇²_yy
+    g - ..|² ≤ σ_gyy^2.
 
     Checked: the class is not empty (the family of all claims here), and the variances of f_x, f_y, g_xy, g_yy are
     at most C_fx, C_fy, C_gxy, C_gyy there: four of the five variance bounds follow from the first sentence.

@@ -190,9 +190,9 @@ def theorem(difference: bool, radius: str, level: str) -> Evidence:
 )
 def thm_1(radius: str = "printed", level: str = "quick") -> Evidence:
     """Theorem 1 (lines 212-218): Assumptions 1-3 and Lemma 3, r_v ≥ C_fy/μ_g, α_t = (w+t)^{-1/3}, β_t = c_β α_t,
-    λ_t = c_λ α_t, η^f_t = c_ηf α_t², η^R_t = c_ηR α_t², η^g_t = c_ηg α_t², δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v²
-    (w+T-1)^{2/3}): E|∇Φ(x_a(T))|² ≤ Õ((Φ(x_0) - Φ* + |y_0 - y*(x_0)|² + |v_0 - v*(x_0, y_0)|² + 1 + σ_f² + σ_g² +
-    σ_R²)/T^{2/3}).
+    λ_t = c_λ α_t, η^f_t = c_ηf α_t^2, η^R_t = c_ηR α_t^2, η^g_t = c_ηg α_t^2, δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v^2
+    (w+T-1)^{2/3}): E|∇Φ(x_a(T))|² ≤ Õ((Φ(x_0) - Φ* + |y_0 - y*(x_0)|² + |v_0 - v*(x_0, y_0)|² + 1 + σ_f^2 + σ_g^2 +
+    σ_R^2)/T^{2/3}).
     """
     return theorem(True, radius, level)
 
@@ -205,7 +205,7 @@ def thm_1(radius: str = "printed", level: str = "quick") -> Evidence:
 )
 def thm_2(radius: str = "printed", level: str = "quick") -> Evidence:
     """Theorem 2 (lines 228-234): Assumptions 1-3, r_v ≥ C_fy/μ_g and the schedule of Theorem 1: Algorithm 2 satisfies
-    E|∇Φ(x_a(T))|² ≤ Õ((Φ(x_0) - Φ* + |y_0 - y*(x_0)|² + |v_0 - v*(x_0, y_0)|² + σ_f² + σ_g² + σ_R²)/T^{2/3}).
+    E|∇Φ(x_a(T))|² ≤ Õ((Φ(x_0) - Φ* + |y_0 - y*(x_0)|² + |v_0 - v*(x_0, y_0)|² + σ_f^2 + σ_g^2 + σ_R^2)/T^{2/3}).
 
     With (12) read as fdehbo:eq-12 corrects it.
     """
