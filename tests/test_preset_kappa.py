@@ -15,6 +15,8 @@ from synthetic.errors import InputError
 from verify.preset import Preset, Row, run_preset
 from verify.presets import kappa
 from verify.presets.trig_local import Local, curvature, minimiser
+from verify.record_results import RESULTS
+from verify.tables import read_table
 
 
 def precise_minimiser(nu: Any, mu: Any, family: str) -> Any:
@@ -157,6 +159,21 @@ def test_a_power_taken_for_another_is_inconsistent() -> None:
     assert kappa.kappa_row(rows, "trig", "tuned", 4)["verdict"] == "strongly consistent"
     assert kappa.kappa_row(rows, "trig", "tuned", 2)["verdict"] == "inconsistent"
     assert kappa.kappa_row(rows, "lq", "tuned", 4)["verdict"] == "inconsistent"
+
+
+@pytest.mark.parametrize(
+    ("family", "schedule", "p"), [("trig", "tuned", 2), ("clipped", "exact", 1), ("lq", "tuned", 4)]
+)
+def test_the_committed_table_comes_out_again(family: str, schedule: str, p: int) -> None:
+    table = read_table(RESULTS / "kappa.csv")
+    assert table.command == "python -m verify.record_results --level full kappa"
+    kept = next(r for r in table.rows if (r["family"], r["schedule"], r["p"]) == (family, schedule, p))
+    experiment = next(e for e in kappa.experiments("full") if e.name == f"kappa {family} {schedule}")
+    again = run_preset(Preset("one", "", lambda level: [replace(experiment, p=(p,))], kappa.analyse)).rows[0]
+    for key in ("slope_log", "slope_nu", "slope_T"):
+        assert again[key] == pytest.approx(kept[key], abs=1e-3)
+    assert again["verdict"] == kept["verdict"]
+    assert again["sfo_max"] == pytest.approx(kept["sfo_max"], rel=1e-3)
 
 
 def test_refusals() -> None:

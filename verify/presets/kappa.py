@@ -63,6 +63,17 @@ def expected(family: str, schedule: str, p: int) -> float:
     return 2.0 if family == "lq" else 7.5 + 2 / p
 
 
+def basis(family: str, schedule: str) -> str:
+    """What a line rests on."""
+    if family == "lq":
+        return "exact moments" if schedule == "tuned" else "jump kernel"
+    return {
+        "theorem": "arithmetic of the schedule",
+        "exact": "exact bias, linearised variance, T by the schedule",
+        "tuned": "exact moments of linearised loops",
+    }[schedule]
+
+
 def trial(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
     """Calls to reach eps for one family, schedule, p and kappa; only lq with theorem or exact depends on the seed."""
     family, schedule = arguments["problem"]["family"], arguments["schedule"]
@@ -185,7 +196,7 @@ def kappa_row(chosen: list[Row], family: str, schedule: str, p: int) -> Row:
     return {
         "family": family, "schedule": schedule, "stencil": chosen[0]["stencil"], "p": p, **row, "theory": theorem,
         "expected": right, "error": None if row["slope_log"] is None else row["slope_log"] - right,
-        "theorem_verdict": beside, **slopes,
+        "theorem_verdict": beside, "basis": basis(family, schedule), **slopes,
         "slope_K_log": column_slope([r | {"K": r["K"] / r["log"]} for r in chosen], "K"),
         "kappa_min": low, "kappa_max": high, "eps": 10.0 ** float(Fraction(chosen[0]["log10_target"])),
         "shift_max": max((r["shift"] for r in chosen if "shift" in r), default=None),
