@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bounds.exponents import asymptotic_exponent
+from bounds.schedule import checked_stencil
 from verify.experiment import Experiment, Grid, Seeds
 from verify.exponent_rows import by_eps, column_slope, curve, line_of, measured_row, select
 from verify.preset import Preset, Result, Row
@@ -48,7 +49,7 @@ def analyse(trials: list[Row], level: str) -> Result:
         for p in orders:
             chosen = select(trials, experiment=name, p=p)
             row, lines = headline_row(chosen, p, orders)
-            rows.append({"p": p, "stencil": chosen[0]["stencil"], "target": target, **row})
+            rows.append({"p": p, "stencil": checked_stencil(p, chosen[0]["stencil"]).family, "target": target, **row})
             series[f"p = {p}, {target}"] = {"p": p, "target": target, **curve(chosen), **lines}
     return Result(rows, series, NOTES)
 
