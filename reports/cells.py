@@ -96,6 +96,8 @@ def _number_text(value: Any, spec: str) -> str:
         return f"{'-' if value < 0 else ''}{mantissa:.3f}e+{shift:02d}"
     if isinstance(value, Fraction):
         return format(float(value), spec) if spec else str(value)
+    if value == 0 and spec.endswith("e"):
+        return "0"
     return format(float(value), spec or ".4g")
 
 

@@ -139,10 +139,17 @@ class Plot:
         if self.legend == "right" and handles:
             self.figure.legend(*listed, loc="outside right center", **look)
         elif self.legend == "bottom" and handles:
-            self.figure.legend(*listed, loc="outside lower center", ncols=min(len(handles), 5), **look)
+            self.figure.legend(*listed, loc="outside lower center", ncols=self._legend_columns(list(handles)), **look)
         elif self.legend == "inside":
             for panel in self.panels:
                 panel.axes.legend(list(panel.handles.values()), list(panel.handles), loc="best", **look)
+
+    def _legend_columns(self, names: Sequence[str]) -> int:
+        """As many columns as fit below the panels, the rows equally full."""
+        entry = 0.068 * max(map(len, names)) + 0.62  # inches: the longest name, the sample of its line, the gap
+        fitting = max(1, min(len(names), int(self.figure.get_figwidth() / entry)))
+        rows = -(-len(names) // fitting)
+        return -(-len(names) // rows)
 
 
 def freeze(figure: Figure) -> None:

@@ -4,6 +4,7 @@
 
 * ``index.html``: all pages as sections, styles and SVG figures inline, formulas as MathML;
 * ``figures/STEM.svg``, ``.pdf``, ``.csv`` for every figure, linked beside it;
+* ``tables/ID.tex`` for every table with an id, ready for a paper, linked in its caption;
 * ``data/PAGE.json`` with the tables of each page, ``data/manifest.json`` with the environment.
 
 Every text passes through Jinja's autoescape or MarkupSafe; the only ready-made markup is MathML and SVG, whose
@@ -25,7 +26,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.cells import cell_data, cell_text, page_json, parts, plain, spans
+from reports.cells import cell_data, cell_text, page_json, parts, plain, spans, tables_in
+from reports.latex import latex_table
 from reports.mathml import is_formula, to_mathml
 from reports.page import (
     Badge,
@@ -84,6 +86,10 @@ def write_report(
     )
     for page in pages:
         _write(out / "data" / f"{page.id}.json", page_json(page))
+        for table in tables_in(page.blocks):
+            if table.id:
+                (out / "tables").mkdir(exist_ok=True)
+                _write(out / "tables" / f"{table.id}.tex", latex_table(table))
     recorded = {name: cell_data(cell) if _is_cell(cell) else cell for name, cell in manifest.items()}
     _write(out / "data" / "manifest.json", json.dumps(recorded, ensure_ascii=False, indent=1) + "\n")
     _write(out / "index.html", html)

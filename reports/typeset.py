@@ -22,7 +22,7 @@ _GREEK = "|".join(_NAMES)
 _BASE = rf"(?:{_GREEK}|{'|'.join(_WORDS)}|[A-Za-zα-ωΑ-Ω∇])"
 _BRACES = r"\{(?:[^{}]|\{[^{}]*\})*\}"
 _SUB = rf"_(?:{_BRACES}|[A-Za-z0-9α-ω]+)"
-_SUP = rf"\^(?:{_BRACES}|\([^()]*\)|-1/2|-?[A-Za-z0-9*]+)"
+_SUP = rf"\^(?:{_BRACES}|\([^()]*\)|-1/2|-?[A-Za-z0-9*]+(?:\.\d+)?)"
 _TOKEN = re.compile(
     rf"(?P<claim>\b[a-z][a-z0-9_]*:[A-Za-z0-9][A-Za-z0-9.-]*[A-Za-z0-9])"
     rf"|(?P<math>(?<![A-Za-z_\\'’])(?<![A-Za-z]\.)(?<![A-Za-z0-9]-)(?P<base>{_BASE}|\d+(?=\^)|1(?=_\{{))(?P<bar>-bar)?(?P<two>[²³⁴⁵])?(?P<star>\*(?=[_(\s,.;:)|‖]))?"

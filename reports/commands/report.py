@@ -21,6 +21,14 @@ PAGES: dict[str, str] = {
     "ledger": "reports.pages.ledger:build",
     "bias": "reports.pages.bias:build",
     "stencils": "reports.pages.stencils:build",
+    "headline": "reports.pages.headline:build",
+    "tuned": "reports.pages.tuned:build",
+    "phase": "reports.pages.phase:build",
+    "controls": "reports.pages.controls:build",
+    "kappa": "reports.pages.kappa:build",
+    "literal": "reports.pages.literal:build",
+    "lower": "reports.pages.lower:build",
+    "atlas": "reports.pages.atlas:build",
 }
 """Pages in their order. Adding one is one module with ``build(context) -> Page`` and one line here."""
 
