@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _measure(commands.add_parser("measure", help="measure complexity exponents (SFO calls against eps)"))
     _report(commands.add_parser("report", help="verify, measure and write the HTML report with figures and data"))
     _bounds(commands.add_parser("bounds", help="the atlas of published bounds, and the cheapest method for a target"))
+    _check(commands.add_parser("check", help="is a solver, yours or ours, what it claims to be?"))
     _list(commands.add_parser("list", help="what there is: claims, solvers, instances, stencils, presets"))
     doctor = commands.add_parser("doctor", help="check this installation and show what is optional")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' for standard output)")
@@ -89,6 +90,17 @@ def _measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON ('-' for standard output)")
     parser.add_argument("--latex", metavar="FILE", help="write the table as LaTeX (booktabs)")
     _level(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Run a solver on an instance whose answers are known and print a verdict with evidence for each check: "
+        "conforms, violates, undecided or not applicable. The protocol is described in verify.conformance."
+    )
+    parser.add_argument("solver", metavar="SOLVER", help="FILE.py:NAME (the file is executed), or a registered name")
+    parser.add_argument("--seed", type=int, default=0, help="which instance, start and noise (default 0)")
+    parser.add_argument("--only", metavar="A,B", help="only these checks, e.g. bias,calls")
+    parser.add_argument("--json", metavar="FILE", help="write verdicts and numbers as JSON ('-' for standard output)")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,15 @@ def test_solver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.status == "done"
 
 
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "my_solver.py"
+    file.write_text(recipe("check"), "utf-8")
+    assert main(["check", f"{file}:central", "--only", "calls,bias,known quadratic"]) == 0
+    out = capsys.readouterr().out
+    assert "3 conforms" in out
+    assert "slope 2.0" in " ".join(out.split())
+
+
 def test_readme_example() -> None:
     text = (DOCS / "README.md").read_text("utf-8")
     code = re.search(r"```python\n(.*?)```", text, re.S)

@@ -12,6 +12,8 @@ from synthetic.errors import InputError
 from verify.conformance.kit import CHECKS, check, violated
 from verify.conformance.subject import Finding, Subject, subject
 
+TONES = {"conforms": "good", "violates": "bad", "undecided": "fair"}
+
 
 def load(target: str) -> list[Subject]:
     """The subjects of FILE.py:NAME, or of the name of a registered solver."""
@@ -50,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def table(name: str, findings: list[Finding]) -> Table:
     """One line a check, with its evidence."""
-    rows = [(f.check, Badge(f.verdict), f.evidence) for f in findings]
+    rows = [(f.check, Badge(f.verdict, TONES.get(f.verdict, "")), f.evidence) for f in findings]
     return Table(("check", "verdict", "evidence"), rows, caption=f"Conformance of {name}")
 
 
@@ -58,7 +60,7 @@ def summary(findings: list[Finding]) -> str:
     """How many of each verdict."""
     verdicts = [f.verdict for f in findings]
     words = ("conforms", "violates", "undecided", "not applicable")
-    return ", ".join(f"{verdicts.count(word)} {word}" for word in words if word in verdicts)  # type: ignore[arg-type]
+    return ", ".join(f"{verdicts.count(word)} {word}" for word in words if word in verdicts)
 
 
 def _as_dict(name: str, findings: list[Finding]) -> dict[str, Any]:

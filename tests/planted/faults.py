@@ -48,7 +48,9 @@ class WrongSign(F2SAp):
 
     @property
     def nodes(self):
-        return tuple((j, -a if abs(j) == 2 else a) for j, a in zip(central(4).nodes, map(float, central(4).weights)) if a)
+        return tuple(
+            (j, -a if abs(j) == 2 else a) for j, a in zip(central(4).nodes, map(float, central(4).weights)) if a
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class FixedNu(F2SAp):
     bias_order, small_parameter = 2, "nu"
 
     def step(self, state, oracle):
-        return F2SAp.step(F2SAp(self.p, 0.1, self.eta_x, self.eta_y, self.S, self.K, self.T, normalise=False), state, oracle)
+        return F2SAp.step(
+            F2SAp(self.p, 0.1, self.eta_x, self.eta_y, self.S, self.K, self.T, normalise=False), state, oracle
+        )
 
 
 @dataclass(frozen=True)

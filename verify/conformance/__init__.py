@@ -15,14 +15,14 @@ Optional attributes say what a solver claims; each is a promise that is then che
     small_value, with_small(value)   the parameter's value, and the same configuration at another one, when it is no
                          field or more than that field must change
     bias_order           p: ||estimate - grad phi|| = O(small^p); "geometric"; or "unbiased"
-    nodes                the stencil (-1, 1), (0, 1), ... (or ``stencil``): the bias on a quadratic is then known exactly
+    nodes                the stencil (-1, 1), (0, 1), ... (or ``stencil``): the bias on a quadratic is then known
     batch                name of the field that divides the variance of the step in x
     iterates(state)      {nu: iterate} of what should approach y*_nu(x); default {0: state.y}
     momentum             "storm", "spider": a correction on one sample at two points
     accuracy(problem, state)  the solver's own measure of ||grad phi(x)||
     hold(state, x)       the state at another x, when replacing the field x is not enough
     claimed_eps          a run that terminates has exact ||grad phi|| <= claimed_eps
-    exponent, for_eps(eps, problem)   calls ~ eps^-exponent with the configuration for eps; exact_oracle = True: no noise
+    exponent, for_eps(eps, problem)   calls ~ eps^-exponent with that configuration; exact_oracle = True: no noise
 
 The kit's instance is a linear-quadratic one, dim_x = 2, dim_y = 3, with 1 <= grad^2_yy g <= 2, ||grad^2 phi|| = 1 and
 all else of order 1: hand in a configuration with steps that suit it (a step in y of 0.4, in x of 0.1, say).

@@ -56,7 +56,9 @@ def _unbiased(subject: Subject, on: Instance, seed: int, *, declared: bool) -> F
 def _series(
     subject: Subject, on: Instance, seed: int, values: list[float]
 ) -> tuple[list[float], list[Settled], float, str]:
-    errors, runs, scale = [], [], 1.0
+    errors: list[float] = []
+    runs: list[Settled] = []
+    scale = 1.0
     for value in values:
         error, found, scale = errors_at(subject.with_small(value), on, seed)
         if not found.usable:
@@ -82,7 +84,7 @@ def _order(subject: Subject, on: Instance, seed: int, order: float) -> Finding:
     floor = 1e-10 * scale / min(values) + 2 * max(r.error for r in runs)
     kept = [(v, e) for v, e in zip(values, errors, strict=True) if e > 10 * floor]
     if len(kept) < 2:
-        return Finding("bias", "undecided", f"bias below round-off ({max(errors):.1e}): start from a larger {name}", facts)
+        return Finding("bias", "undecided", f"bias below round-off: start from a larger {name}", facts)
     slopes = np.diff(np.log([e for _, e in kept])) / np.diff(np.log([v for v, _ in kept]))
     slope = float(slopes[-1])
     # local slopes approach the order like O(small): their last change, twice, is the half width
@@ -99,26 +101,29 @@ def _order(subject: Subject, on: Instance, seed: int, order: float) -> Finding:
 def _geometric(subject: Subject, on: Instance, seed: int) -> Finding:
     name, base = subject.get("small_parameter"), int(subject.small())
     values: list[float] = [base, 2 * base, 4 * base]
-    errors, runs, scale, problem = _series(subject, on, seed, [int(v) for v in values])
-    facts = {"values": values[: len(errors)], "bias": errors}
+    error, found, scale = errors_at(subject.with_small(2 * base), on, seed)
+    if found.status == "random":
+        allowed = Z * found.error * np.sqrt(found.Phi.size) + 0.05 * scale
+        facts = {"value": 2 * base, "bias": error, "standard error": found.error, "scale": scale}
+        words = f"random; bias {error:.3g} at {name} = {2 * base}, allowed {allowed:.2g} at scale {scale:.2g}"
+        if error > allowed:
+            return Finding("bias", "violates", words, facts)
+        if allowed >= 0.4 * scale:
+            return Finding("bias", "undecided", words + ": too noisy, more than the kit's steps are needed", facts)
+        return Finding("bias", "conforms", words, facts)
+    errors, _, scale, problem = _series(subject, on, seed, [int(v) for v in values])
+    more = {"values": values[: len(errors)], "bias": errors}
     if problem:
-        return Finding("bias", "undecided", problem, facts)
-    if any(r.status == "random" for r in runs):
-        allowed = Z * runs[1].error * np.sqrt(runs[1].Phi.size) + 0.05 * scale
-        facts |= {"standard errors": [r.error for r in runs]}
-        if errors[1] > allowed:
-            return Finding("bias", "violates", f"bias {errors[1]:.3g} at {name} = {values[1]} (allowed {allowed:.2g})", facts)
-        verdict = "conforms" if allowed < 0.4 * scale else "undecided"
-        return Finding("bias", verdict, f"random; bias {errors[1]:.2g} within {allowed:.2g} at scale {scale:.2g}", facts)
+        return Finding("bias", "undecided", problem, more)
     if errors[0] <= ROUND * scale:
-        return Finding("bias", "conforms", f"no bias already at {name} = {base}: {errors[0]:.1e}", facts)
+        return Finding("bias", "conforms", f"no bias already at {name} = {base}: {errors[0]:.1e}", more)
     if abs(errors[2] - errors[0]) <= 1e-9 * scale:
-        return Finding("bias", "violates", f"{errors[2]:.3g}, whatever {name} is", facts)
+        return Finding("bias", "violates", f"{errors[2]:.3g}, whatever {name} is", more)
     if errors[2] <= ROUND * scale:
-        return Finding("bias", "conforms", f"falls to {errors[2]:.1e} at {name} = {values[2]}", facts)
+        return Finding("bias", "conforms", f"falls to {errors[2]:.1e} at {name} = {values[2]}", more)
     ratio = np.log(errors[2] / errors[1]) / np.log(errors[1] / errors[0]) if errors[1] < errors[0] else -np.inf
     words = f"bias {', '.join(f'{e:.3g}' for e in errors)} at {name} = {', '.join(str(v) for v in values)}"
-    return Finding("bias", "conforms" if ratio > 1.5 else "violates", words, facts | {"ratio of decades (2)": ratio})
+    return Finding("bias", "conforms" if ratio > 1.5 else "violates", words, more | {"ratio of decades (2)": ratio})
 
 
 def nodes_of(subject: Subject) -> tuple[int, ...] | None:
@@ -171,7 +176,7 @@ def check_variance(subject: Subject, on: Instance, seed: int) -> Finding:
 
     check, name = "variance", subject.get("batch")
     if not subject.has_field(name):
-        return Finding(check, "not applicable", "no batch is declared (the field that divides the variance of the step)")
+        return Finding(check, "not applicable", "no batch is declared (the field that divides the variance)")
     runs, base, factor = 48, getattr(subject.solver, name), 16
     x, spreads = on.start(seed, runs), []
     for size in (base, factor * base):
@@ -184,6 +189,8 @@ def check_variance(subject: Subject, on: Instance, seed: int) -> Finding:
     # coordinates may be correlated: count the degrees of freedom of one
     low, high = (float(fdtri(runs - 1, runs - 1, q)) for q in (1e-5, 1 - 1e-5))
     ratio = spreads[0] / max(spreads[1], 1e-300)
-    words = f"variance falls {ratio:.3g} times as {name} grows {factor} times ({factor * low:.2g} to {factor * high:.2g})"
-    verdict = "conforms" if factor * low <= ratio <= factor * high else "violates"
+    words = (
+        f"variance falls {ratio:.3g} times as {name} grows {factor} times ({factor * low:.2g} to {factor * high:.2g})"
+    )
+    verdict: Verdict = "conforms" if factor * low <= ratio <= factor * high else "violates"
     return Finding(check, verdict, words, {"variances": spreads, "batch": name, "runs": runs})

@@ -21,6 +21,7 @@ from verify.conformance.subject import Instance, Subject
 from verify.conformance.watch import tilt
 
 TILT = np.array([0.9, -0.7])
+NO_STEP = "the step in x is not a step along an estimate"
 
 
 def decode(d: np.ndarray, d_b: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -87,7 +88,9 @@ def settle(
         if found is None:
             if t < steps // 2 and np.all(np.isfinite(moved[0])):
                 continue  # a momentum that starts at 0 has no direction yet
-            return Settled("the step in x is not a step along an estimate", np.full_like(x, np.nan), np.nan, t, {}, None)
+            return Settled(
+                "the step in x is not a step along an estimate", np.full_like(x, np.nan), np.nan, t, {}, None
+            )
         Phis.append(found[0])
         if not np.all(np.abs(found[0]) < 1e8):
             return Settled("it diverged: choose smaller steps", found[0], np.nan, t, {}, None)
@@ -105,7 +108,7 @@ def _summary(Phis: list[np.ndarray], done: bool, distances: dict[float, np.ndarr
         return Settled("settled", path[-1], 0.0, len(path), distances, state)
     n = len(path)
     if n < 40:
-        return Settled("no estimate could be read", path[-1] if n else np.nan, np.nan, n, distances, state)
+        return Settled("no estimate could be read", path[-1] if n else np.full(1, np.nan), np.nan, n, distances, state)
     jumps = np.max(np.abs(np.diff(path, axis=0)), axis=(1, 2))
     if np.max(jumps[-n // 4 :]) < 0.01 * np.max(jumps[n // 4 : n // 2]):
         rest = float(20 * np.max(jumps[-n // 4 :]))

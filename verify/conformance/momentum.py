@@ -76,7 +76,7 @@ def response(
 def weights(
     subject: Subject, on: Instance, seed: int, states: list[Any], logs: list[list[Ask]], t: int, which: str
 ) -> dict[str, float] | None:
-    """{"new", "old", "carried"}: the weights in h_t, and the "slack" of the last; or None when the step does not respond."""
+    """{"new", "old", "carried"}: the weights in h_t, and the "slack" of the last; None when nothing responds."""
     answer, kinds, part = MOVED_BY[which]
     dim = on.problem.dim_x if which == "x" else on.problem.dim_y
     b = 0.1 * np.array([0.9, -0.7, 0.4][:dim])
@@ -99,7 +99,9 @@ def weights(
         carried = response(subject, on, seed, states, t - 1, t + lag, which, one(t - 1, before[0]))
         # a step that moves first and samples then (lag 1) feels its own shift in D(x): exact up to eta ||D^2||
         unit, bend = (new, 5 * float(np.linalg.norm(new) / np.linalg.norm(b))) if lag else (eta, 0.0)
-        found = {name: float(v @ unit / (unit @ unit)) for name, v in (("new", new), ("old", old), ("carried", carried))}
+        found = {
+            name: float(v @ unit / (unit @ unit)) for name, v in (("new", new), ("old", old), ("carried", carried))
+        }
         if bend > 0.3:
             del found["carried"]  # not readable at this step size; the weight of the old sample still is
         return found | {"slack": 1e-6 + bend}
@@ -135,7 +137,11 @@ def check_momentum(subject: Subject, on: Instance, seed: int) -> Finding:
         facts[which] = seen
         text = ", ".join(f"{k} {v:.6g}" for k, v in seen.items() if k != "slack")
         share = -seen["old"]
-        good = abs(seen["new"] - 1) < 1e-6 and abs(seen.get("carried", share) - share) < seen["slack"] and -1e-6 <= 1 - share < 1 - 1e-6
+        good = (
+            abs(seen["new"] - 1) < 1e-6
+            and abs(seen.get("carried", share) - share) < seen["slack"]
+            and -1e-6 <= 1 - share < 1 - 1e-6
+        )
         if claimed == "spider":
             good = good and abs(share - 1) < 1e-6
         if not good:

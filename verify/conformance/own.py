@@ -81,7 +81,7 @@ def _special() -> dict[str, Callable[[], list[Subject]]]:
 def _for_eps(eps: float, problem: Any) -> Any:
     """F2BA for the ramp: there c grows like 1/eps, so nu = eps^2/8 keeps the bias below eps/8."""
     nu = eps**2 / 8
-    return SOLVERS["f2ba"].load()(1 / nu, 0.5, ETA_Y * nu, ETA_Y, 40, 12, int(20 / eps**2))
+    return SOLVERS["f2ba"].load()(1 / nu, 0.2, ETA_Y * nu, ETA_Y, 12, 12, int(20 / eps**2))
 
 
 def _rows(state: Any, x: Any) -> Any:
@@ -90,10 +90,13 @@ def _rows(state: Any, x: Any) -> Any:
 
 
 PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "fdehbo": ({"T": 60, "c_alpha": 0.2, "delta": 0.01, "c_lambda": 2.0}, UNBIASED | {"momentum": "storm", "batch": "S"}),
+    "fdehbo": (
+        {"T": 60, "delta": 0.01},
+        UNBIASED | {"momentum": "storm", "batch": "S"},
+    ),
     "fmbo": ({"T": 60}, UNBIASED | {"momentum": "storm", "batch": "S"}),
     "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.5}, UNBIASED),
-    "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 8.0, "warm": True}, GEOMETRIC),
+    "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 0.5, "Q": 5, "warm": True}, GEOMETRIC),
     "stocbio": ({"T": 60, "alpha": ETA_Y, "eta": 0.4, "Q": 4}, GEOMETRIC | {"batch": "D_f"}),
     "aid": ({"T": 60, "eta_y": ETA_Y}, UNBIASED | {"batch": "S"}),
     "itd": ({"T": 60, "eta_y": ETA_Y, "D": 4}, {"small_parameter": "D", "bias_order": "geometric", "batch": "S"}),
@@ -102,8 +105,8 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"T": 60, "eta": 0.4, "Q": 6, "beta": 0.3, "period": 5, "alpha": 0.05},
         {"momentum": "spider"},
     ),
-    "sustain": ({"T": 60, "L": 3.0}, GEOMETRIC | {"momentum": "storm"}),
-    "ttsa": ({"T": 60, "L": 3.0}, GEOMETRIC),
+    "sustain": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
+    "ttsa": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC),
     "soba": ({"T": 80, "rho": 0.3}, UNBIASED),
     "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED),
     "saba": ({"T": 80, "rho": 0.1}, UNBIASED),

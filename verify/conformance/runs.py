@@ -13,7 +13,7 @@ from synthetic.hyper import Ramp
 from synthetic.linear_quadratic import diagonal_lq
 from synthetic.oracle import Counts
 from verify.conformance.held import settle
-from verify.conformance.subject import Finding, Instance, Subject
+from verify.conformance.subject import Finding, Instance, Subject, Verdict
 
 CAP = 200_000
 """Calls that one run of the kit may make."""
@@ -64,7 +64,7 @@ def check_calls(subject: Subject, on: Instance, seed: int) -> Finding:
             metered = metered.sfo
         rows.append({"declared": _plain(declared), "metered": _plain(metered), "equal": declared == metered})
     words = "; ".join(f"declared {r['declared']}, metered {r['metered']}" for r in rows)
-    verdict = "conforms" if all(r["equal"] for r in rows) else "violates"
+    verdict: Verdict = "conforms" if all(r["equal"] for r in rows) else "violates"
     return Finding(check, verdict, words, {"runs": rows})
 
 
@@ -200,7 +200,8 @@ def check_exponent(subject: Subject, on: Instance, seed: int) -> Finding:
     if exponent is None or make is None:
         return Finding(check, "not applicable", "exponent and for_eps(eps, problem) are not both declared")
     grid = [0.4, 0.4 / 2**0.5, 0.2, 0.2 / 2**0.5, 0.1]
-    calls, runs = [], 4
+    calls: list[list[float]] = []
+    runs = 4
     for eps in grid:
         phi = Ramp(eps, 1.0, 1.0, 2)
         problem = diagonal_lq(2, 1.0, 0.5, 3.0, 1.0, phi)
@@ -220,12 +221,12 @@ def check_exponent(subject: Subject, on: Instance, seed: int) -> Finding:
         if not np.all(hits):
             spent = oracle.counts.calls
             words = f"eps = {eps:.3g} is reached by {np.count_nonzero(hits)} of {runs} runs after {spent} calls"
-            ended = "violates" if solver.terminate(state) else "undecided"
+            ended: Verdict = "violates" if solver.terminate(state) else "undecided"
             return Finding(check, ended, words, {"grid": grid[: len(calls)], "calls": calls})
         calls.append(hits.tolist())
     logs, X = np.log(np.array(calls)), np.log(1 / np.array(grid))
     slopes = np.array([np.polyfit(X, logs[:, r], 1)[0] for r in range(runs)])
     slope, half = float(slopes.mean()), float(4 * slopes.std(ddof=1) / np.sqrt(runs)) + 0.25
     words = f"slope {slope:.2f} +- {half:.2f} over eps {grid[0]:g} .. {grid[-1]:g}, claimed {exponent:g}"
-    verdict = "conforms" if abs(slope - exponent) <= half else "violates"
+    verdict: Verdict = "conforms" if abs(slope - exponent) <= half else "violates"
     return Finding(check, verdict, words, {"grid": grid, "calls": calls, "slope": slope})

@@ -16,7 +16,7 @@ from synthetic.errors import InputError
 from synthetic.finite_sum import FiniteSum
 from synthetic.hyper import QuadraticHyper
 from synthetic.linear_quadratic import LinearQuadratic
-from synthetic.noise import Gaussian, Minibatch, NoNoise, Noise
+from synthetic.noise import Gaussian, Minibatch, Noise, NoNoise
 from verify.conformance.watch import RecordingOracle, Watched
 
 Verdict = Literal["conforms", "violates", "not applicable", "undecided"]
@@ -46,7 +46,9 @@ class Instance:
         x = np.random.default_rng([seed, 2]).uniform(0.5, 1.5, self.problem.dim_x)
         return np.broadcast_to(x, (runs, x.size)) + 0.0
 
-    def oracle(self, *, noisy: bool = False, runs: int = 1, first: int = 0, noise: Noise | None = None, **options: Any):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def oracle(
+        self, *, noisy: bool = False, runs: int = 1, first: int = 0, noise: Noise | None = None, **options: Any
+    ) -> RecordingOracle:
         """A recording oracle for ``runs`` runs with seeds first, first + 1, ..."""
         model = noise or (self.noise if noisy else self.quiet)
         return RecordingOracle(Watched(self.asked), model, seeds=np.arange(first, first + runs), **options)
@@ -118,7 +120,7 @@ class Subject:
         """``state`` with the field x (and y) replaced."""
         if self.get("hold") is not None and set(points) == {"x"}:
             return self.get("hold")(state, points["x"])
-        return replace(state, **points) if is_dataclass(state) else state._replace(**points)
+        return state._replace(**points) if hasattr(state, "_replace") else replace(state, **points)
 
     def iterates(self, state: Any, dim_y: int) -> dict[float, Array]:
         """{nu: iterate (runs, dim_y)} that should approach y*_nu(x)."""
@@ -210,7 +212,7 @@ def subject(name: str, found: Any) -> Subject:
         if not isinstance(found, type) and len(required) == 4:
             return bare(name, found)
         wanted = ", ".join(p.name for p in required)
-        raise InputError("NAME", name, f"it needs arguments ({wanted}): give the file a configured solver, e.g. s = ...")
+        raise InputError("NAME", name, f"it needs arguments ({wanted}): give the file a configured solver, s = ...")
     raise InputError("NAME", name, "pass a solver with init, step, terminate, or hypergrad_estimate(problem, x, ...)")
 
 

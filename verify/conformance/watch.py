@@ -59,8 +59,8 @@ class RecordingOracle(StochasticOracle):
     """
 
     def __init__(
-        self, problem: Watched, noise: Any, *, shift: Callable[[int, Ask], Shift] | None = None, recording: bool = False,
-        **options: Any,
+        self, problem: Watched, noise: Any, *, shift: Callable[[int, Ask], Shift] | None = None,
+        recording: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(problem, noise, **options)
         self.log: list[Ask] = []
@@ -83,26 +83,26 @@ class RecordingOracle(StochasticOracle):
         self.log.append(ask)
         return self.shift(len(self.log) - 1, ask) if self.shift is not None else {}
 
-    def query(self, x: Array, y: Array, **options: Any) -> Answer:  # type: ignore[override]
+    def query(self, x: Array, y: Array, **options: Any) -> Answer:
         shift = self._note("query", x, y, options)
         answer = super().query(x, y, **options)
         return replace(answer, **{k: _add(getattr(answer, k), v) for k, v in shift.items()}) if shift else answer
 
-    def F(self, x: Array, y: Array, **options: Any) -> tuple[Array, Array]:  # type: ignore[override]
+    def F(self, x: Array, y: Array, **options: Any) -> tuple[Array, Array]:
         shift = self._note("F", x, y, options)
         Fx, Fy = super().F(x, y, **options)
         return _add(Fx, shift.get("Fx")), _add(Fy, shift.get("Fy"))
 
-    def G(self, x: Array, y: Array, **options: Any) -> tuple[Array, Array]:  # type: ignore[override]
+    def G(self, x: Array, y: Array, **options: Any) -> tuple[Array, Array]:
         shift = self._note("G", x, y, options)
         Gx, Gy = super().G(x, y, **options)
         return _add(Gx, shift.get("Gx")), _add(Gy, shift.get("Gy"))
 
-    def hvp(self, x: Array, y: Array, v: Array, **options: Any) -> Array:  # type: ignore[override]
+    def hvp(self, x: Array, y: Array, v: Array, **options: Any) -> Array:
         self._note("hvp", x, y, options)
         return super().hvp(x, y, v, **options)
 
-    def jvp(self, x: Array, y: Array, v: Array, **options: Any) -> Array:  # type: ignore[override]
+    def jvp(self, x: Array, y: Array, v: Array, **options: Any) -> Array:
         self._note("jvp", x, y, options)
         return super().jvp(x, y, v, **options)
 
