@@ -182,6 +182,9 @@ class AtTheNode(F2SAp):
 class ColdAndShort(StocBiO):
     """Two lower steps from the start, every time: y never reaches y*."""
 
+    def iterates(self, state):
+        return {0.0: state.y}
+
     def step(self, state, oracle):
         return super().step(replace(state, y=state.y0), oracle)
 

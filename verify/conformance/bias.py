@@ -9,7 +9,7 @@ import numpy as np
 from synthetic.noise import Gaussian, exact_gradients
 from synthetic.philox import Stream
 from verify.conformance.held import Settled, settle, snapshot
-from verify.conformance.subject import Finding, Instance, Subject
+from verify.conformance.subject import Finding, Instance, Subject, Verdict
 
 ROUND = 1e-7
 """A bias below ROUND (1 + ||grad phi||) counts as none: lower levels are solved iteratively."""

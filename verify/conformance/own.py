@@ -115,7 +115,14 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bome": ({"T": 200, "alpha": 0.4}, {}),
     "f3sa": (
         {"T": 120, "alpha": ETA_Y * NU, "gamma": ETA_Y, "lam": 1 / NU},
-        {"momentum": "storm", "nodes": (0, 1), "small_parameter": "1/lambda", "small_value": NU, "bias_order": 1},
+        {
+            "momentum": "storm",
+            "nodes": (0, 1),
+            "small_parameter": "1/lambda",
+            "small_value": NU,
+            "bias_order": 1,
+            "iterates": _two(NU, 0.0),
+        },
     ),
     "pzobo": ({"T": 60, "alpha": ETA_Y, "N": 4}, {"small_parameter": "N", "bias_order": "geometric"}),
 }

@@ -175,6 +175,8 @@ def check_lower(subject: Subject, on: Instance, seed: int) -> Finding:
         return Finding(check, "conforms", words_, facts)
     if all(p[-1, 0] <= 1e-2 * scale and p[-1, 0] < 0.5 * p[len(p) // 2, 0] for p in found.distances.values()):
         return Finding(check, "undecided", words_ + ": still falling when the kit stopped", facts)
+    if subject.get("iterates") is None:
+        return Finding(check, "undecided", words_ + ": state.y is not y*; declare iterates(state) -> {nu: y}", facts)
     return Finding(check, "violates", words_, facts)
 
 
