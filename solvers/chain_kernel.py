@@ -10,7 +10,7 @@ independent over the nodes; G_x = 0 there). The target ||grad phi|| <= eps is ||
 
 skip: without momentum and normalisation the walk is deterministic between hits, so the number of steps to the next hit
 is drawn at once, Geometric(1 - (1 - gamma)^{nodes S}), and steps are taken only until nothing moves any more (by less
-than 1e-10 of ||u||). Exact in law up to that; the test holds it to the literal walk.
+than 1e-8 of ||u||). Exact in law up to that; the test holds it to the literal walk.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _walk(
         while known < T and u[known] != 0.0:
             reveal[known] = steps
             known += 1
-        if skip and waiting > 0 and factor == 0.0 and h * size <= 1e-10 * math.sqrt(np.dot(u, u)):
+        if skip and waiting > 0 and factor == 0.0 and h * size <= 1e-8 * math.sqrt(np.dot(u, u)):
             steps += waiting
             waiting = 0
     return -1

@@ -1,7 +1,8 @@
 """Calls to reach eps on the separable hard instance (paper 000, Theorem F.1): exponents near 4, above the bound's line.
 
-Delta L_1/29760 = 0.08, so that T = 0.08 eps^-2: 8 links at eps = 0.1. sigma = 460 (145 for NSGD, whose walk must be
-literal), so that gamma = (46 eps/sigma)^2 is small and waiting rules, not the descent between two hits. Constant
+Delta L_1/29760 = 0.08, so that T = 0.08 eps^-2: 8 links at eps = 0.1. sigma = 80, so that gamma = eps^2/3 is small and
+waiting, not the descent between two hits, comes to rule as eps falls; at the larger eps it does not yet, and most so
+for p = 4, whose negative weights push the wrong way: the measured exponents are below 4 by that. Constant
 parameters, tuned for each eps: the step size (for NSGD its averaging too) with the fewest median calls on tuning seeds,
 counted on fresh ones. Methods, one call or more a step:
 
@@ -31,11 +32,11 @@ from verify.preset import Preset, Result, Row
 from verify.schemas import declare_family, declare_kernel
 
 METHODS = ("sgd", "nsgd", "f2sa_p", "stocbio")
-DELTA, SIGMA = "2380.8", {"nsgd": "145"}
+DELTA, SIGMA = "2380.8", "80"
 MARGIN = 0.2
 TUNING_SEED = 2**31
-declare_family(Schema("separable", {"Delta": Option("real", DELTA, above=0), "sigma": Option("real", 460, above=0)}))
-declare_kernel(Schema("chain", {"method": Option("word", "sgd", METHODS), "tuning": Option("int", 6, low=2)}))
+declare_family(Schema("separable", {"Delta": Option("real", DELTA, above=0), "sigma": Option("real", SIGMA, above=0)}))
+declare_kernel(Schema("chain", {"method": Option("word", "sgd", METHODS), "tuning": Option("int", 4, low=2)}))
 
 
 def candidates(method: str, p: int, T: int, gamma: float) -> list[Walk]:
@@ -44,7 +45,7 @@ def candidates(method: str, p: int, T: int, gamma: float) -> list[Walk]:
     if method == "nsgd":
         return [
             Walk(T, gamma, h, 1, a=min(1.0, a * gamma), normalise=True, most=most)
-            for h in (0.04, 0.01, 0.0025)
+            for h in (0.04, 0.01)
             for a in (10.0, 2.0)
         ]
     weights: tuple[float, ...] = (1.0,)
@@ -54,7 +55,7 @@ def candidates(method: str, p: int, T: int, gamma: float) -> list[Walk]:
         weights = tuple(float(j * a) for j, a in active if j)
         # node 0 of a one-sided stencil costs calls and adds nothing to sum_j alpha_j j F_x
         cost = 2 * len(active)
-    return [Walk(T, gamma, h, cost, weights, skip=True, most=most) for h in (1 / 100, 1 / 300, 1 / 1000)]
+    return [Walk(T, gamma, h, cost, weights, skip=True, most=most) for h in (1 / 100, 1 / 300)]
 
 
 def trial(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -87,14 +88,14 @@ def experiments(level: str) -> list[Experiment]:
     """quick: eps from 10^-1 to 10^-1.4 (8 to 50 links); full: to 10^-1.7 (200 links), 32 seeds."""
     quick = level == "quick"
     grid = Grid("-1", "-7/5" if quick else "-17/10", 5 if quick else 8)
-    seeds = Seeds(0, 12 if quick else 32)
+    seeds = Seeds(0, 8 if quick else 32)
     plan = [("sgd", (1,)), ("nsgd", (1,)), ("f2sa_p", (1, 2, 4)), ("stocbio", (1,))]
     return [
         Experiment(
             f"separable {method}",
             "chain",
             p,
-            problem={"family": "separable", "sigma": SIGMA.get(method, "460")},
+            problem={"family": "separable"},
             grid=grid,
             seeds=seeds,
             options={"method": method},
