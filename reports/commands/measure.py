@@ -65,6 +65,11 @@ def chosen(options: argparse.Namespace) -> Measure:
         path, _, name = options.problem.rpartition(":")
         if not path or not name:
             raise InputError("--problem", options.problem, "pass FILE.py:NAME")
+        if options.store or options.jobs != 1:
+            unused = "--store" if options.store else "--jobs"
+            raise InputError(
+                unused, options.store or options.jobs, "an instance of your own runs in one process, unstored"
+            )
         experiment = Experiment.read(options.spec) if options.spec else None
         instance = getattr(load_file("--problem", path), name, None)
         if instance is None:
