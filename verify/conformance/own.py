@@ -91,10 +91,10 @@ def _rows(state: Any, x: Any) -> Any:
 
 PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "fdehbo": (
-        {"T": 60, "delta": 0.01},
+        {"T": 250, "delta": 0.01},
         UNBIASED | {"momentum": "storm", "batch": "S"},
     ),
-    "fmbo": ({"T": 60}, UNBIASED | {"momentum": "storm", "batch": "S"}),
+    "fmbo": ({"T": 250}, UNBIASED | {"momentum": "storm", "batch": "S"}),
     "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.5}, UNBIASED),
     "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 0.5, "Q": 5, "warm": True}, GEOMETRIC),
     "stocbio": ({"T": 60, "alpha": ETA_Y, "eta": 0.4, "Q": 4}, GEOMETRIC | {"batch": "D_f"}),
@@ -105,11 +105,11 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"T": 60, "eta": 0.4, "Q": 6, "beta": 0.3, "period": 5, "alpha": 0.05},
         {"momentum": "spider"},
     ),
-    "sustain": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
+    "sustain": ({"T": 400, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
     "ttsa": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC),
     "soba": ({"T": 80, "rho": 0.3}, UNBIASED),
     "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED),
-    "saba": ({"T": 80, "rho": 0.1}, UNBIASED),
+    "saba": ({"T": 400, "rho": 0.1}, UNBIASED),
     "amigo": ({"T": 60, "alpha": 0.3, "eta": 0.3}, UNBIASED | {"batch": "S_f"}),
     "fsla": ({"T": 80, "gamma": 0.3, "tau": 0.3}, UNBIASED | {"momentum": "storm"}),
     "bome": ({"T": 200, "alpha": 0.4}, {}),

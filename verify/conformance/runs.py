@@ -21,12 +21,14 @@ CAP = 200_000
 
 def whole_run(subject: Subject, on: Instance, seed: int, **options: Any) -> tuple[Any, Any, bool]:
     """(state, oracle, finished) of a run until the solver terminates or CAP calls are spent."""
-    runs = options.pop("runs", 1)
+    runs, path = options.pop("runs", 1), options.pop("path", None)
     oracle = on.oracle(runs=runs, budget=CAP, **options)
     state = subject.solver.init(oracle.problem, on.start(seed, runs))
     try:
         while not subject.solver.terminate(state):
             state = subject.solver.step(state, oracle)
+            if path is not None:
+                path.append(float(norm(on.problem.hypergrad(to_numpy(state.x)))[0]))
     except BudgetExhausted:
         return state, oracle, False
     return state, oracle, True
@@ -141,7 +143,8 @@ def check_arrays(subject: Subject, on: Instance, seed: int) -> Finding:
 def check_stationarity(subject: Subject, on: Instance, seed: int) -> Finding:
     """Without noise, exact ||grad phi|| falls along the run; a target eps that is declared is met."""
     check = "stationarity"
-    state, oracle, finished = whole_run(subject, on, seed)
+    path: list[float] = []
+    state, oracle, finished = whole_run(subject, on, seed, path=path)
     begin = float(norm(on.problem.hypergrad(on.start(seed, 1)))[0])
     end = float(norm(on.problem.hypergrad(to_numpy(state.x)))[0])
     facts = {"first": begin, "last": end, "steps": int(state.t), "calls": oracle.counts.calls, "finished": finished}
@@ -149,7 +152,8 @@ def check_stationarity(subject: Subject, on: Instance, seed: int) -> Finding:
     eps = subject.get("claimed_eps")
     if eps is not None and finished:
         return Finding(check, "conforms" if end <= eps else "violates", f"{words}, claimed eps {eps:g}", facts)
-    if not np.isfinite(end) or end > 1.05 * begin:
+    # a transient of the auxiliary variables may lift it for a while: refuted is who ends at the top of its path
+    if not np.isfinite(end) or end > max(1.05 * begin, 0.9 * max(path)):
         return Finding(check, "violates", words, facts)
     if end <= 0.7 * begin:
         return Finding(check, "conforms", words, facts)
