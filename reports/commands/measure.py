@@ -35,6 +35,9 @@ def run(options: argparse.Namespace) -> int:
     for name in ("json", "latex"):
         check_writable(f"--{name}", getattr(options, name))
     jobs = check_jobs(options.jobs)
+    if options.problem and (options.store or jobs > 1):
+        unused = "--store" if options.store else "--jobs"
+        raise InputError(unused, options.store or jobs, "your own instance runs in one process, without a store")
     measure = chosen(options)
     with opened_store(options.store) as store, progress_bar() as show:
         result = measure(store, jobs, show)
@@ -65,11 +68,6 @@ def chosen(options: argparse.Namespace) -> Measure:
         path, _, name = options.problem.rpartition(":")
         if not path or not name:
             raise InputError("--problem", options.problem, "pass FILE.py:NAME")
-        if options.store or options.jobs != 1:
-            unused = "--store" if options.store else "--jobs"
-            raise InputError(
-                unused, options.store or options.jobs, "an instance of your own runs in one process, unstored"
-            )
         experiment = Experiment.read(options.spec) if options.spec else None
         instance = getattr(load_file("--problem", path), name, None)
         if instance is None:
