@@ -103,7 +103,7 @@ def problems(html: str) -> list[str]:
     for link in reader.links:
         if link.startswith("#") and link[1:] not in reader.ids:
             found.append(f"{link} leads nowhere")
-        if not re.fullmatch(r"#[\w.-]+|figures/[\w.-]+", link):
+        if not re.fullmatch(r"#[\w.-]+|(?:figures|tables)/[\w.-]+", link):
             found.append(f"link {link}")
     if "url(http" in html or "@import" in html:
         found.append("a style loads something")
@@ -193,6 +193,15 @@ def test_figures_are_inline_with_alternative_text_and_their_files(tmp_path: Path
         for ending in ("svg", "pdf", "csv"):
             assert f'href="figures/{stem}.{ending}"' in html
             assert (tmp_path / "figures" / f"{stem}.{ending}").stat().st_size > 50
+
+
+def test_a_table_with_an_id_is_written_for_a_paper(tmp_path: Path) -> None:
+    named, bare = Table(("n",), ((1,),), caption="One", id="apart"), Table(("n",), ((2,),), caption="Two")
+    html = built(tmp_path, [Details("d", (named,)), bare])
+    assert problems(html) == []
+    assert html.count('href="tables/apart.tex"') == html.count(".tex") == 1
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["apart.tex"]
+    assert r"\label{apart}" in (tmp_path / "tables" / "apart.tex").read_text(encoding="utf-8")
 
 
 def test_names_used_twice_are_refused(tmp_path: Path) -> None:

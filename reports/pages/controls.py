@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from reports.context import Context
 from reports.figure import Plot
@@ -63,7 +64,7 @@ def _figure(result: Result) -> Figure:
         "expected slope as a hollow diamond, the theorem's 4 + 2/p as a vertical tick.",
         scale="linear",
         legend="bottom",
-        size=(7.2, 0.36 * len(names) + 1.3),
+        size=(7.2, max(2.4, 0.36 * len(names) + 1.3)),
     )
     panel = plot[0]
     heights = {name: len(names) - i for i, name in enumerate(names)}
@@ -73,7 +74,8 @@ def _figure(result: Result) -> Figure:
     for name in names:
         if all(row["slope_log"] is None for row in rows if row["control"] == name):
             with house():
-                panel.axes.text(4.0, heights[name], "unreachable", fontsize=8, style="italic", va="center", ha="center")
+                look: dict[str, Any] = {"fontsize": 8, "style": "italic", "va": "center", "ha": "left"}
+                panel.axes.text(0.02, heights[name], "unreachable", transform=panel.axes.get_yaxis_transform(), **look)
             panel.record(name, "unreachable", None, heights[name])
     panel.axes.set_yticks(list(heights.values()), list(heights))
     panel.axes.set_ylim(0.4, len(names) + 0.6)
