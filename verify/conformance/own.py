@@ -105,7 +105,7 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"T": 60, "eta": 0.4, "Q": 6, "beta": 0.3, "period": 5, "alpha": 0.05},
         {"momentum": "spider"},
     ),
-    "sustain": ({"T": 400, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
+    "sustain": ({"T": 700, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
     "ttsa": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC),
     "soba": ({"T": 80, "rho": 0.3}, UNBIASED),
     "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED),
