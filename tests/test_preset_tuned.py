@@ -18,6 +18,8 @@ from verify.preset import Preset, Row, run_preset
 from verify.presets import tuned
 from verify.presets.descent import descend
 from verify.presets.tuning import Search, tune
+from verify.record_results import RESULTS
+from verify.tables import read_table
 from verify.verdict import exponent
 
 FAMILY = tuple(sorted({"d": 5.0, "a": 1.0, "h": 0.5, "b": 1.0, "gamma": 1.0, "c0": 1000.0, "L": 1.0, "Delta": 1.0}.items()))  # fmt: skip  # noqa: E501
@@ -154,6 +156,15 @@ def test_the_best_order_grows_as_eps_falls() -> None:
     assert at[0] == 2
     assert at[2] == 8
     assert at[0] < at[1] <= at[2]
+
+
+@pytest.mark.parametrize(("p", "row"), [(2, 8), (3, 4), (8, 12)])
+def test_the_committed_table_comes_out_again(p: int, row: int) -> None:
+    table = read_table(RESULTS / "tuned-best-p-gamma-c0-1000.csv")
+    assert table.command == "python -m verify.record_results --level full tuned"
+    kept = table.rows[row]
+    again = tune(search(p, 10.0 ** kept["log10_eps"]))
+    assert math.log10(again.calls) == pytest.approx(kept[f"log10 calls p={p}"], abs=1e-3)
 
 
 def test_refusals() -> None:
