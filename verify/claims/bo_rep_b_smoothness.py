@@ -8,6 +8,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from bounds.chain_rigorous import flint
 from verify.evidence import Arithmetic, Evidence, Identity, Instance, Instances, Sides
 from verify.families_f2sa_p import number, precise, tolerance
 from verify.registry import claim
@@ -72,10 +73,8 @@ def lemma_b3(k: str = "1", radius: int = 1) -> Evidence:
 def _exponential(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """f = e^u meets Definition B.1 with (0, 1); Definition B.2 with ``theta`` (0, 1) at distance share/theta."""
     if arithmetic == "arb":
-        from flint import arb, ctx
-
-        ctx.prec = 200
-        num: Any = lambda v: arb(sp.Rational(v).p) / arb(sp.Rational(v).q)  # noqa: E731
+        arb = flint().arb
+        num: Any = lambda v: arb(flint().fmpq(sp.Rational(v).p, sp.Rational(v).q))  # noqa: E731
         theta = 1 / arb(2).log() if instance["theta"] == "1/ln 2" else num(instance["theta"])
         t = num(instance["share"]) / theta
         growth = t.expm1()
