@@ -12,10 +12,10 @@ Y = sp.symbols("y1 y2", real=True)
 
 
 def levels() -> tuple[sp.Expr, sp.Expr, list[sp.Expr]]:
-    """f, g, y*: H(x) > 0 (positive trace and determinant), y* not linear, a cubic and a cross term in z = y - y*."""
+    """f, g, y*: H(x) > 0 (det = 6 + 2 x1^2), y* not linear, a quartic term in z = y - y*."""
     x1, x2 = X
     y_star = [x1 + x2**2, x1 * x2]
-    H = sp.Matrix([[2 + x1**2 + x2**2, x2], [x2, 3 + x2**2]])
+    H = sp.Matrix([[2 + x1**2, x1], [x1, 3]])
     z = sp.Matrix([Y[0] - y_star[0], Y[1] - y_star[1]])
     g = (z.T * H * z)[0] / 2 + x1 * z[0] ** 2 * z[1] ** 2 + x1**3
     f = x1 * Y[0] ** 2 + x2 * Y[0] * Y[1] + x1 * x2 + Y[1] ** 3
