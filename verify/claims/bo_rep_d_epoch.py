@@ -153,7 +153,7 @@ def eq_25_26(azuma: str = "1/3", markov: str = "1") -> Evidence:
 
 @careful
 def epoch_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
-    """Lemma D.1 with all 2^T paths: g = L y^2/2, noise +-sigma (E exp(e^2/sigma^2) = e), radius r = sqrt2 D, T square."""
+    """Lemma D.1 with all 2^T paths: g = L y^2/2, noise +-sigma (E exp(e^2/sigma^2) = e), r = sqrt2 D, T square."""
     L, start, r, sigma, share, lam = (Fraction(instance[k]) for k in ("L", "start", "r", "sigma", "share", "lam"))
     T, side = instance["T"], instance["side"]
     alpha = share / (2 * L)
@@ -284,8 +284,8 @@ def halving_rows(which: str, limit: str, need: str, count: int) -> list[Instance
 @claim(
     "bo_rep:eq-34-37",
     covers=[
-        "004 Equation 28", "004 Equation 29", "004 Equation 33", "004 Equation 34", "004 Equation 35", "004 Equation 36",
-        "004 Equation 37",
+        "004 Equation 28", "004 Equation 29", "004 Equation 33", "004 Equation 34", "004 Equation 35",
+        "004 Equation 36", "004 Equation 37",
     ],
     mutants={"1 in place of 32 in T_s": {"need": "1"}},
     uses=["bo_rep:lemma-D.1", "bo_rep:eq-38"],
