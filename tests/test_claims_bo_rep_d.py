@@ -70,7 +70,8 @@ def test_overshooting_update_leaves_the_ball_and_the_capped_one_does_not() -> No
 
 def test_printed_parameters_of_theorem_e2_stand_still() -> None:
     p, L, path, settled = stiff(PRINTED)
-    assert settled and p["nu"] * L > 25
+    assert settled
+    assert p["nu"] * L > 25
     assert all(abs(x - 40) <= 4 * p["eta"] for x in path)
     assert theorem_sides(PRINTED | {"times": "50"}, "rational").holds("rational") is True
     assert theorem_sides(PRINTED | {"times": "39"}, "rational").holds("rational") is False

@@ -105,7 +105,7 @@ def index_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     if instance["moved"]:
         rhs = sum(((1 - beta) * beta ** (k - i) * a[k] for k in range(K) for i in range(k + 1)), 0 * beta)
     return Sides(
-        lhs, "<=", rhs, {"a >= 0": all(bool(v >= 0) for v in a), "0 < beta < 1": bool(0 < beta) and bool(beta < 1)},
+        lhs, "<=", rhs, {"a >= 0": all(bool(v >= 0) for v in a), "0 < beta < 1": bool(beta > 0) and bool(beta < 1)},
         slack(arithmetic),
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def martingale_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
         squares = [s + v * v for s, v in zip(squares, d, strict=True)]
     right = sum((beta ** (instance["power"] * (K - 1 - i)) * squares[i] for i in range(K)), 0 * beta)
     return Sides(
-        left / 2**K, "==", right / 2**K, {"0 < beta < 1": bool(0 < beta) and bool(beta < 1)}, slack(arithmetic)
+        left / 2**K, "==", right / 2**K, {"0 < beta < 1": bool(beta > 0) and bool(beta < 1)}, slack(arithmetic)
     )
 
 

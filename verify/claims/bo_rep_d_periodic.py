@@ -137,8 +137,8 @@ def update_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     """Algorithm 2 with exact gradients on g = (a/2)(y - x)^2, d_x = d_y = 1, mu = C_gxy = a, I = 1: the largest error
     |y*(x_k) - y_k| over k = 1 .. K, against R = eps/(4 K_0).
 
-    x goes by +-eta (``path``); N of (45) rounded up; with ``capped`` gamma is at most 1/(2L), L = 2a, and N as large
-    as Lemma D.1 then needs.
+    x goes by +-eta (``path``); N of (45) rounded up; with ``capped`` gamma is at most 1/(2L), L = 2a, and N at
+    least max(4 (45), 16 L/mu).
     """
     K_0, eps, sigma, a, delta = (Fraction(instance[k]) for k in ("K_0", "eps", "sigma", "a", "delta"))
     path, R = [Fraction(v) for v in instance["path"]], eps / (4 * K_0)

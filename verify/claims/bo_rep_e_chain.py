@@ -70,7 +70,7 @@ DRIFT = {
     "bo_rep:eq-75",
     covers=["004 Equation 75"],
     mutants={"9 in place of the 8 in the drift": {"eight": "9"}},
-    uses=["bo_rep:eq-12", "bo_rep:eq-16"],
+    uses=["bo_rep:lemma-C.2", "bo_rep:lemma-C.3"],
 )
 def eq_75(eight: str = "8", level: str = "quick") -> Evidence:
     """Eq. (75) (lines 8018-8163): ε ≤ min{K_0/K_1, √((σ_f1² + 2M²σ_g2²/μ²) min(1, μ²/(32C²)))}, I = σ_g1²K_0²/(μ²ε²),

@@ -77,10 +77,10 @@ def stiff(row: Instance) -> tuple[dict[str, Fraction], Fraction, list[Fraction],
         signs.append(m > 0)
         path.append(x)
     alternating = all(u != v for u, v in zip(signs[-20:-1], signs[-19:], strict=True))
-    # From here on |e| multiplies by q = nu a - 1 a step: the new term of m outweighs the rest for ever if q > 2, as
+    # From here on |e| multiplies by q = nu a - 1 a step: the new term of m outweighs the rest for ever if q > 3, as
     # |m + x part| is at most 4/5 of it already and falls relative to it.
     lead = p["momentum"] * a * b * abs(e)
-    settled = p["beta"] * abs(m) + p["momentum"] * 2 * abs(x) < lead * 4 / 5 and p["nu"] * a - 1 > 2
+    settled = p["beta"] * abs(m) + p["momentum"] * 2 * abs(x) < lead * 4 / 5 and p["nu"] * a - 1 > 3
     return p, a * (1 + b * b), path, alternating and settled
 
 
@@ -95,7 +95,7 @@ def theorem_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
         lhs, "<=", num(instance["times"], arithmetic) * num(p["eps"], arithmetic),
         {"1 - beta of (75)": p["momentum"] == Fraction(1, 4), "eps^2 <= noise min(1, mu^2/(32 C^2))":
          p["eps"] ** 2 <= p["noise"] * cap, "eps <= K_0/K_1":
-         p["eps"] <= p["K_0"] / p["K_1"], "L_x0 >= phi'' = 1": p["L_x0"] >= 1, 
+         p["eps"] <= p["K_0"] / p["K_1"], "L_x0 >= phi'' = 1": p["L_x0"] >= 1,
          "x alternates after 40 steps": alternating, "Delta = phi(x_0) - inf": 2 * p["Delta"] == p["slope"] ** 2,
          "D_z = |z_0 - z*|^2": p["D_z"] == (p["M"] / Fraction(instance["a"])) ** 2},
         slack(arithmetic),

@@ -28,8 +28,8 @@ def mean_square_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     mutants={"half of L^2": {"size": "1/2"}},
 )
 def eq_85_86(size: str = "1") -> Evidence:
-    """Eqs. (85), (86) (lines 9576-9590): individual smoothness |∇Ψ(x;ξ) - ∇Ψ(y;ξ)| ≤ L|x-y| for every ξ is stronger than
-    mean-squared smoothness E|∇Ψ(x;ξ) - ∇Ψ(y;ξ)|² ≤ L²|x-y|², with the same L.
+    """Eqs. (85), (86) (lines 9576-9590): individual smoothness |∇Ψ(x;ξ) - ∇Ψ(y;ξ)| ≤ L|x-y| for every ξ is
+    stronger than mean-squared smoothness E|∇Ψ(x;ξ) - ∇Ψ(y;ξ)|² ≤ L²|x-y|², with the same L.
     """
     rows = [
         {"slopes": s, "p": p, "L": "3", "d": d, "size": size}
