@@ -26,7 +26,7 @@ _SUP = rf"\^(?:{_BRACES}|\([^()]*\)|-1/2|-?[A-Za-z0-9*]+(?:\.\d+)?)"
 _TOKEN = re.compile(
     rf"(?P<claim>\b[a-z][a-z0-9_]*:[A-Za-z0-9][A-Za-z0-9.-]*[A-Za-z0-9])"
     rf"|(?P<math>(?<![A-Za-z_\\'’])(?<![A-Za-z]\.)(?<![A-Za-z0-9]-)(?P<base>{_BASE}|\d+(?=\^)|1(?=_\{{))(?P<bar>-bar)?(?P<two>[²³⁴⁵])?(?P<star>\*(?=[_(\s,.;:)|‖]))?"
-    rf"(?P<prime>'{{1,3}})?(?:(?P<sub>{_SUB})(?P<sup>{_SUP})?|(?P<sup1>{_SUP})(?P<sub1>{_SUB})?)?"
+    rf"(?P<prime>'{{1,3}})?(?:(?P<sub>{_SUB})(?P<sup>{_SUP})?|(?P<sup1>{_SUP})(?P<sub1>{_SUB})?)?(?P<after>[²³⁴⁵])?"
     rf"(?![A-Za-z0-9_\u0300-\u036f²³]))"
     rf"|(?P<closing>(?:\|\||[)\]|‖!])\^(?:{_BRACES}|-?[A-Za-z0-9]+))"
     r"|(?P<sign><=|>=|!=|->|\|\||\.\.+|\bsqrt(?=\()| - |(?<=\d) x (?=\d)|(?<=[(=,] )-(?=\S)|(?<=[(=])-(?=\S))"
@@ -68,7 +68,9 @@ def _piece(match: re.Match[str], claims: Set[str]) -> str | None:
         return None  # the word alone: "the sum", "max"
     base = _WORDS.get(match["base"]) or (f"\\{match['base']}" if match["base"] in _NAMES else match["base"])
     base = rf"\bar{{{base}}}" if match["bar"] else base
-    powers = [p for p in ("*" if match["star"] else "", _power(match["two"]), _inner(scripts[1])) if p]
+    powers = [
+        p for p in ("*" if match["star"] else "", _power(match["two"]), _power(match["after"]), _inner(scripts[1])) if p
+    ]
     above = f"^{{{' '.join(powers)}}}" if powers else ""
     return _formula(base + (match["prime"] or ""), (f"_{{{_inner(scripts[0])}}}" if scripts[0] else "") + above, match)
 

@@ -179,6 +179,7 @@ STATEMENTS = [
     ("y*_λ(x)", "$y_{λ}^{*}$($x$)"),
     ("a bound on a sum, see (b) of Lemma C.1", "a bound on a sum, see (b) of Lemma C.1"),
     ("sympy's max is 1.7e-02", "sympy's max is 1.7e-02"),
+    ("λ² L_g² + κ⁵", "$λ^{2}$ $L_{g}^{2}$ + $κ^{5}$"),
     ("2L_f, x^10", "2$L_{f}$, $x^{10}$"),
     ("q = 1..5 and j = -1", "$q$ = 1…5 and $j$ = −1"),
     ("see f2sa_p:eq-2.", "see [f2sa_p:eq-2](#f2sa_p-eq-2)."),

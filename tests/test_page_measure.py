@@ -122,7 +122,7 @@ def test_controls_page(context: Context, monkeypatch: pytest.MonkeyPatch) -> Non
     page = built(controls, Result(rows), context, monkeypatch)
     table = named(page, "controls-table")
     assert [row[0] for row in table.rows] == ["baseline", "frozen"]
-    assert table.rows[0][4] == "4.990 – 5.010"
+    assert table.rows[0][3] == "4.990 – 5.010"
     assert table.rows[1][-2:] == (Badge("unreachable", "none"), Badge("inconsistent"))
     (drawn,) = points(context, "controls-slopes")
     assert (float(drawn["x"]), float(drawn["y"])) == (5.0, 2.0)

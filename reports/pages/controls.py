@@ -15,7 +15,6 @@ from verify.preset import Result, Row
 COLUMNS: dict[str, str | Column] = {
     "control": "what is changed",
     "p": Column("$p$"),
-    "slope": Column("raw slope", ".3f"),
     "slope_log": Column("slope", ".3f"),
     "interval": Column("95% interval", align="right"),
     "theory": Column("expected", ".3f"),
