@@ -160,7 +160,7 @@ def balanced_polynomial(wrong: str | None = None) -> Evidence:
 def _symmetric(kind: str) -> LinearQuadratic | Polynomial:
     """Instances whose symmetry raises the order: A_f = 0; G = 0; g even and f odd in y - Bx."""
     base = dense_lq(dim_x=2, dim_y=2)
-    pieces: dict[str, Any] = {"A_g": base.A_g, "A_f": base.A_f, "B": base.B, "c0": base.c0, "G": base.G, "phi": base.phi}
+    pieces: dict[str, Any] = {name: getattr(base, name) for name in ("A_g", "A_f", "B", "c0", "G", "phi")}
     if kind == "A_f = 0":
         return LinearQuadratic(**pieces | {"A_f": 0 * base.A_f})
     if kind == "G = 0":
