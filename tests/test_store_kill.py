@@ -87,7 +87,13 @@ def kill_after(process: subprocess.Popen[str], delay: float, working: bool = Fal
         out += process.stdout.readline()
     time.sleep(delay)
     process.kill()
-    rest, error = process.communicate(timeout=20)
+    # Not communicate(): it reads past the pipe's buffer and would lose the half of a line that readline() took in.
+    rest = process.stdout.read()
+    assert process.stderr is not None
+    error = process.stderr.read()
+    process.wait(timeout=20)
+    process.stdout.close()
+    process.stderr.close()
     assert "Traceback" not in error
     counts = [int(line.split()[0]) for line in (out + rest).splitlines() if line.count(" ") == 1]
     return max(counts, default=0), process.returncode == -signal.SIGKILL
