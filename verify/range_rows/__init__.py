@@ -1,0 +1,1 @@
+"""Printed ranges of parameters, one module a paper: see verify/ranges.py."""
