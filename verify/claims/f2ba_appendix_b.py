@@ -150,7 +150,7 @@ STEP_INSTANCES = [
     "f2ba:lemma-B.4",
     covers=["001 Lemma B.4", "001 Equation 9"],
     mutants={"corrected with 1/lambda^2": {"power": 2}, "corrected without the L_f L_g term": {"drop": True}},
-    uses=["f2ba:lemma-B.2"],
+    uses=["f2ba:lemma-B.2", "f2ba:eq-4", "f2ba:eq-10", "f2ba:proof-B.4-decomposition"],
 )
 def lemma_b4(power: int = 0, drop: bool = False) -> Evidence:
     """Lemma B.4 (lines 498-527): ‖∇L*_λ(x) - ∇φ(x)‖ ≤ D_1/λ, D_1 := (L_f + ρ_g L_g/μ + C_f L_g ρ_g/(2μ²) + C_f

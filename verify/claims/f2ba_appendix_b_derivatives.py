@@ -111,6 +111,7 @@ def eq_12(sign: int = -1) -> Evidence:
     "f2ba:eq-13",
     covers=["001 Equation 13"],
     mutants={"factor 2 dropped": {"factor": 1}, "1/mu for 1/mu^2": {"power": 1}},
+    uses=["f2ba:lemma-B.1", "f2ba:lemma-B.2"],
 )
 def eq_13(factor: int = 2, power: int = 2) -> Evidence:
     """Eq. (13) (lines 547-550): ‖[∇²_yy g(x, y*)]^{-1} - [∇²_yy L_λ(x, y*_λ)/λ]^{-1}‖ ≤ (2/(λμ²)) (L_f + C_f ρ_g/μ).
@@ -144,7 +145,7 @@ def _inverse(m: list[list[Any]]) -> list[list[Any]]:
     "f2ba:lemma-B.5",
     covers=["001 Lemma B.5"],
     mutants={"1/lambda^2": {"power": 2}, "coupling term dropped": {"factor": 0}},
-    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.1"],
+    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.1", "f2ba:eq-11", "f2ba:eq-12", "f2ba:eq-13", "f2ba:proof-B.5-factor"],
 )
 def lemma_b5(power: int = 1, factor: int = 2) -> Evidence:
     """Lemma B.5 (lines 531-533): ‖∇y*(x) - ∇y*_λ(x)‖ ≤ D_2/λ with D_2 := (1/μ + 2L_g/μ²)(L_f + C_f ρ_g/μ) = O(κ³).
@@ -228,7 +229,12 @@ def proof_b5(power: int = 0) -> Evidence:
     )
 
 
-@claim("f2ba:lemma-B.6", covers=["001 Lemma B.6"], mutants={"1 for 4": {"factor": "1/2"}})
+@claim(
+    "f2ba:lemma-B.6",
+    covers=["001 Lemma B.6"],
+    mutants={"1 for 4": {"factor": "1/2"}},
+    uses=["f2ba:eq-12", "f2ba:lemma-B.1"],
+)
 def lemma_b6(factor: str = "4") -> Evidence:
     """Lemma B.6 (lines 557-563): ‖∇y*_λ(x)‖ ≤ 4L_g/μ for λ ≥ 2L_f/μ.
 
@@ -251,7 +257,12 @@ def lemma_b6(factor: str = "4") -> Evidence:
     )
 
 
-@claim("f2ba:eq-14", covers=["001 Equation 14"], mutants={"sign": {"sign": -1}, "grad y* in both": {"swap": True}})
+@claim(
+    "f2ba:eq-14",
+    covers=["001 Equation 14"],
+    mutants={"sign": {"sign": -1}, "grad y* in both": {"swap": True}},
+    uses=["f2ba:eq-4"],
+)
 def eq_14(sign: int = 1, swap: bool = False) -> Evidence:
     """Eq. (14) (lines 569-575): ∇²L*_λ = ∇²_xx f + ∇y*_λ ∇²_yx f + λ(∇²_xx g(y*_λ) - ∇²_xx g(y*)) + λ(∇y*_λ ∇²_yx
     g(y*_λ) - ∇y* ∇²_yx g(y*)).

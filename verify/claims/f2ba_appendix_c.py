@@ -57,7 +57,7 @@ LARGE = [steep(10, 10**8), steep(1000, 10**16)]
     "f2ba:lemma-C.1",
     covers=["001 Lemma C.1"],
     mutants={"corrected with 1/lambda^2": {"power": 2}},
-    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:lemma-B.6", "f2ba:eq-13"],
+    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:lemma-B.6", "f2ba:eq-13", "f2ba:eq-15", "f2ba:eq-16"],
 )
 def lemma_c1(power: int = 0) -> Evidence:
     """Lemma C.1 (lines 585-621): ‖∇²y*_λ(x) - ∇²y*(x)‖ ≤ D_4/λ with
@@ -111,7 +111,14 @@ helps."""
     "f2ba:lemma-C.2",
     covers=["001 Lemma C.2"],
     mutants={"D_4 dropped": {"last": 0}},
-    uses=["f2ba:lemma-C.1", "f2ba:lemma-B.2", "f2ba:lemma-B.5"],
+    uses=[
+        "f2ba:lemma-C.1",
+        "f2ba:lemma-B.2",
+        "f2ba:lemma-B.5",
+        "f2ba:lemma-B.6",
+        "f2ba:proof-C.2-third",
+        "f2ba:proof-C.1-norm",
+    ],
 )
 def lemma_c2(last: int = 1) -> Evidence:
     """Lemma C.2 (lines 623-666): ‖∇³L*_λ(x)‖ ≤ D_5 := (1 + 4L_g/μ)²(3ρ_f + 2L_f ρ_g/μ) + (1 + L_g/μ)² C_f ν_g/μ
@@ -169,7 +176,14 @@ def proof_c2(last: int | None = None) -> Evidence:
     "f2ba:lemma-C.3",
     covers=["001 Lemma C.3"],
     mutants={"1/lambda^2": {"power": 2}},
-    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5", "f2ba:eq-17"],
+    uses=[
+        "f2ba:lemma-B.2",
+        "f2ba:lemma-B.5",
+        "f2ba:eq-17",
+        "f2ba:proof-C.3-four-terms",
+        "f2ba:proof-C.3-I",
+        "f2ba:proof-C.3-tilde",
+    ],
 )
 def lemma_c3(power: int = 1) -> Evidence:
     """Lemma C.3 (lines 670-769): ‖∇²L*_λ(x) - ∇²φ(x)‖ ≤ D_6/λ, D_6 := 2L_g D_2² + (1 + L_g/μ)²(C_f ρ_f/μ + C_f L_f

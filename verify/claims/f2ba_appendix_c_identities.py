@@ -39,7 +39,10 @@ def blocks(jet: Jet, scale: Any = 1) -> dict[str, Any]:
 
 
 @claim(
-    "f2ba:eq-15", covers=["001 Equation 15"], mutants={"sign of the yyy term": {"sign": -1}, "factor": {"half": True}}
+    "f2ba:eq-15",
+    covers=["001 Equation 15"],
+    mutants={"sign of the yyy term": {"sign": -1}, "factor": {"half": True}},
+    uses=["f2ba:eq-11"],
 )
 def eq_15(sign: int = 1, half: bool = False) -> Evidence:
     """Eq. (15) (lines 589-599): ∇²y* = -(∇³_xxy g + ∇³_yxy g ×_1 ∇y*) ×_3 [∇²_yy g]^{-1} - (∇³_xyy g ×_2 ∇y* + ∇³_yyy
@@ -58,7 +61,7 @@ def eq_15(sign: int = 1, half: bool = False) -> Evidence:
     return Evidence((Identity("d2/dx2 grad_y g(x, y*(x))", left, [sp.S.Zero] * len(left)),))
 
 
-@claim("f2ba:eq-16", covers=["001 Equation 16"], mutants={"sign of the yyy term": {"sign": -1}})
+@claim("f2ba:eq-16", covers=["001 Equation 16"], mutants={"sign of the yyy term": {"sign": -1}}, uses=["f2ba:eq-12"])
 def eq_16(sign: int = 1) -> Evidence:
     """Eq. (16) (lines 601-603): the same for ∇²y*_λ, with L_λ in place of g and (12) for the gradient.
 
@@ -179,7 +182,7 @@ def proof_c3_one(sign: int = 1) -> Evidence:
     "f2ba:proof-C.3-tilde",
     covers=["001 Proof C.3-tilde"],
     mutants={"sign": {"sign": -1}, "UAU' - VAV' without the last term": {"last": 0}},
-    uses=["f2ba:eq-14"],
+    uses=["f2ba:eq-14", "f2ba:eq-12"],
 )
 def proof_c3_tilde(sign: int = 1, last: int = 1) -> Evidence:
     """Proof of Lemma C.3 (lines 692-731): UAUᵀ - VAVᵀ = (U-V)AVᵀ + VA(U-V)ᵀ + (U-V)A(U-V)ᵀ, and with

@@ -93,7 +93,10 @@ TEAMS = [
 
 
 @claim(
-    "f2ba:prop-6.1", covers=["001 Proposition 6.1"], mutants={"no aggregation of the inner steps": {"aggregate": False}}
+    "f2ba:prop-6.1",
+    covers=["001 Proposition 6.1"],
+    mutants={"no aggregation of the inner steps": {"aggregate": False}},
+    uses=["f2ba:alg-3"],
 )
 def prop_61(aggregate: bool = True) -> Evidence:
     """Proposition 6.1 (lines 262-266): running Algorithm 3 is running Algorithm 1 on the means x̄ = (1/m)1ᵀX, ȳ =

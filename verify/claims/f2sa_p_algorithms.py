@@ -96,7 +96,7 @@ def algorithm_evidence(chosen: list[Stencil], factor: str, sign: int) -> Evidenc
 MUTANTS: dict[str, dict[str, Any]] = {"minus G_x": {"sign": -1}, "noise eta sigma^2/(4 mu)": {"factor": "1/4"}}
 
 
-@claim("f2sa_p:alg-1", covers=["000 Algorithm 1"], mutants=MUTANTS, uses=["f2sa_p:lemma-E.2"])
+@claim("f2sa_p:alg-1", covers=["000 Algorithm 1"], mutants=MUTANTS, uses=["f2sa_p:lemma-E.2", "f2sa_p:lemma-C.1"])
 def alg_1(factor: str = "1", sign: int = 1) -> Evidence:
     """Algorithm 1, even p (lines 119-136). Line 12 is the central difference (1/nu) sum alpha_j psi(j nu); the inner
     loop (lines 3, 5-9) is SGD to which Lemma E.2 applies, E||y^K - y_{j nu}||^2 <= (1 - mu eta_y)^K ||y^0 - ..||^2 +
@@ -105,13 +105,13 @@ def alg_1(factor: str = "1", sign: int = 1) -> Evidence:
     return algorithm_evidence([central(p) for p in (2, 4, 6)], factor, sign)
 
 
-@claim("f2sa_p:alg-2", covers=["000 Algorithm 2"], mutants=MUTANTS, uses=["f2sa_p:lemma-E.2"])
+@claim("f2sa_p:alg-2", covers=["000 Algorithm 2"], mutants=MUTANTS, uses=["f2sa_p:lemma-E.2", "f2sa_p:lemma-C.1-odd"])
 def alg_2(factor: str = "1", sign: int = 1) -> Evidence:
     """Algorithm 2, odd p (lines 393-410): as Algorithm 1 with forward differences beta_j, j = 0..p."""
     return algorithm_evidence([one_sided(p) for p in (1, 3, 5)], factor, sign)
 
 
-@claim("f2sa_p:alg-3", covers=["000 Algorithm 3"], mutants={"sign of F_x(z)": {"sign": -1}})
+@claim("f2sa_p:alg-3", covers=["000 Algorithm 3"], mutants={"sign of F_x(z)": {"sign": -1}}, uses=["f2sa_p:alg-1"])
 def alg_3(sign: int = 1) -> Evidence:
     """Algorithm 3, F2SA-2 (lines 547-560): Phi_t = 1/2 sum_{i=1}^S (F_x(y) + F_x(z) + (G_x(y) - G_x(z))/nu) is
     Algorithm 1 with p = 2 (y = y^1, z = y^{-1}): the same Phi_t, and the same step Phi_t/||Phi_t||.
@@ -142,7 +142,12 @@ def problems(instance: Instance, arithmetic: Arithmetic) -> Any:
     return number(len(chosen.active[0]), arithmetic)
 
 
-@claim("f2sa_p:proof-alg-cost", covers=["000 Proof alg-cost"], mutants={"one point less": {"less": 1}})
+@claim(
+    "f2sa_p:proof-alg-cost",
+    covers=["000 Proof alg-cost"],
+    mutants={"one point less": {"less": 1}},
+    uses=["f2sa_p:alg-1"],
+)
 def cost(less: int = 0) -> Evidence:
     """An estimator of order p is constructed with p points for even p, p + 1 for odd p (line 333)."""
 
@@ -195,7 +200,7 @@ def batch_rows(C: str, power: int) -> list[Instance]:
     "f2sa_p:proof-3.1-batch",
     covers=["000 Proof 3.1-batch"],
     mutants={"half the noise": {"C": "1/2"}},
-    uses=["f2sa_p:alg-2"],
+    uses=["f2sa_p:alg-2", "f2sa_p:alg-1"],
 )
 def batch(C: str = "1") -> Evidence:
     """S = Omega(sigma^2/(nu^2 eps^2)) ensures E||Phi_t - its mean|| = O(eps), p even and odd (lines 448-450).

@@ -67,6 +67,7 @@ def extremal_rows(family: str, orders: tuple[int, ...], factor: str = "1", **ext
         "sign of the last weight": {"wrong": "sign"},
         "symmetric weights": {"mirror": 1},
     },
+    uses=["f2sa_p:eq-11", "f2sa_p:proof-C.1-even-system"],
 )
 def lemma_c1(factor: str = "1", wrong: str = "", mirror: int | None = None) -> Evidence:
     """psi: R -> R with C-Lipschitz p-th derivative, p even: there exist alpha_j, j = -p/2..p/2, with
@@ -120,6 +121,7 @@ def odd_print_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     "f2sa_p:lemma-C.1-odd",
     covers=["000 Lemma C.1"],
     mutants={"half the sharp constant": {"factor": "1/2"}, "sign of the last weight": {"wrong": "sign"}},
+    uses=["f2sa_p:eq-11", "f2sa_p:proof-C.1-odd-system", "f2sa_p:proof-C.1-beta0"],
 )
 def lemma_c1_odd(factor: str = "1", wrong: str = "") -> Evidence:
     """p odd: there exist forward difference coefficients beta_j, j = 0..p, with
@@ -143,7 +145,12 @@ def lemma_c1_odd(factor: str = "1", wrong: str = "") -> Evidence:
     )
 
 
-@claim("f2sa_p:C.1-constant-in-p", covers=["000 Lemma C.1"], mutants={"weakened constant": {"bound": "1/7"}})
+@claim(
+    "f2sa_p:C.1-constant-in-p",
+    covers=["000 Lemma C.1"],
+    mutants={"weakened constant": {"bound": "1/7"}},
+    uses=["f2sa_p:lemma-C.1", "f2sa_p:lemma-C.1-odd"],
+)
 def constant_in_p(bound: str = "1/2") -> Evidence:
     """The O(.) of Lemma C.1 hides no growth in p: c_p <= 1/2 for every p (central: c_p <= 1/6), p = 1..30.
 
@@ -307,7 +314,12 @@ def beta_zero(sign: int = 1) -> Evidence:
     )
 
 
-@claim("f2sa_p:text-C-small-p", covers=["000 Text C-small-p"], mutants={"central without 1/2": {"half": 1}})
+@claim(
+    "f2sa_p:text-C-small-p",
+    covers=["000 Text C-small-p"],
+    mutants={"central without 1/2": {"half": 1}},
+    uses=["f2sa_p:lemma-C.1", "f2sa_p:lemma-C.1-odd"],
+)
 def small_p(half: int = 2) -> Evidence:
     """p = 1: beta = (-1, 1) and the estimator psi(nu) - psi(0)/nu; p = 2: alpha_{-1} = -1/2, alpha_1 = 1/2 and
     (psi(nu) - psi(-nu))/(2 nu) (line 333). Checked against the stencils of Lemma C.1.
@@ -356,7 +368,12 @@ def vector_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:remark-C.1", covers=["000 Remark C.1"], mutants={"a constant below c_p": {"factor": "9/10"}})
+@claim(
+    "f2sa_p:remark-C.1",
+    covers=["000 Remark C.1"],
+    mutants={"a constant below c_p": {"factor": "9/10"}},
+    uses=["f2sa_p:lemma-C.1", "f2sa_p:lemma-C.1-odd"],
+)
 def remark_c1(factor: str = "1") -> Evidence:
     """The error of Lemma C.1 holds for a vector-valued psi in the Euclidean norm, the coefficients being the same for
     all coordinates (line 335). Checked with the scalar constant c_p itself: no factor sqrt(d).

@@ -160,7 +160,13 @@ def rate_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     "f2sa_p:thm-F.1",
     covers=["000 Theorem F.1"],
     mutants={"eps^-6": {"power": 6}, "beta = 2 L_bar eps/L_1": {"beta": "2"}},
-    uses=["f2sa_p:app-F-constants", "f2sa_p:app-F-chain", "f2sa_p:proof-F.1-class"],
+    uses=[
+        "f2sa_p:app-F-constants",
+        "f2sa_p:app-F-chain",
+        "f2sa_p:proof-F.1-class",
+        "f2sa_p:eq-20",
+        "f2sa_p:app-F-oracle",
+    ],
 )
 def thm_f1(power: int = 4, beta: str = "4") -> Evidence:
     """For eps <= c sqrt(L_1 Delta) there are a distribution over F^nc-sc and gradient estimators satisfying Assumption

@@ -32,7 +32,12 @@ def sufficient_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:eq-16", covers=["000 Equation 16"], mutants={"half of it": {"factor": "1/2"}})
+@claim(
+    "f2sa_p:eq-16",
+    covers=["000 Equation 16"],
+    mutants={"half of it": {"factor": "1/2"}},
+    uses=["f2sa_p:proof-3.1-bias", "f2sa_p:proof-3.1-batch"],
+)
 def eq_16(factor: str = "1") -> Evidence:
     """||y^j_{t+1} - y_{j nu}(x_t)|| = O(nu eps/L_1) for all j is sufficient for E||Phi_t - grad phi(x_t)|| = O(eps)
     (lines 456-458): the contribution is at most eps sum_j |alpha_j|(1 + |j| nu), attained by f_x and g_x linear in y.
@@ -100,7 +105,7 @@ def recursion_rows(power: int = 1, drift: bool = True) -> list[Instance]:
     "f2sa_p:eq-17",
     covers=["000 Equation 17"],
     mutants={"drift forgotten": {"drift": False}, "(1 - mu eta)^{2K}": {"power": 2}},
-    uses=["f2sa_p:lemma-E.2", "f2sa_p:lemma-E.4"],
+    uses=["f2sa_p:lemma-E.2", "f2sa_p:lemma-E.4", "f2sa_p:proof-3.1-nodes", "f2sa_p:alg-1", "f2sa_p:alg-2"],
 )
 def eq_17(power: int = 1, drift: bool = True) -> Evidence:
     """E||y^j_{t+1} - y_{j nu}(x_t)|| <= (1 - mu eta_y)^K (||y_t - y_{j nu}(x_{t-1})|| + 4 kappa ||x_t - x_{t-1}||) +
@@ -131,7 +136,12 @@ def induction_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )
 
 
-@claim("f2sa_p:proof-3.1-induction", covers=["000 Proof 3.1-induction"], mutants={"C = 2": {"C": "2"}})
+@claim(
+    "f2sa_p:proof-3.1-induction",
+    covers=["000 Proof 3.1-induction"],
+    mutants={"C = 2": {"C": "2"}},
+    uses=["f2sa_p:eq-16", "f2sa_p:eq-17", "f2sa_p:proof-3.1-start"],
+)
 def induction(C: str = "4") -> Evidence:
     """With ||x_t - x_{t-1}|| = eta_x = O(eps/(6 L_1 kappa^3)), K = Omega(log(1/(nu kappa^2))/(mu eta_y)) carries (16)
     from iteration t to t + 1 (lines 472-476): K = log(4/(nu kappa^2))/(mu eta_y) halves the error; the noise gets the
@@ -164,7 +174,12 @@ def start_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:proof-3.1-start", covers=["000 Proof 3.1-start"], mutants={"a quarter": {"factor": "1/8"}})
+@claim(
+    "f2sa_p:proof-3.1-start",
+    covers=["000 Proof 3.1-start"],
+    mutants={"a quarter": {"factor": "1/8"}},
+    uses=["f2sa_p:lemma-D.2"],
+)
 def start(factor: str = "1") -> Evidence:
     """||y_{j nu}(x_0) - y*(x_0)||^2 = O(R), due to nu = O(R/kappa) and Lemma D.2 (line 472).
 

@@ -119,7 +119,12 @@ def jet_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:eq-9", covers=["000 Equation 9"], mutants={"factor 2": {"factor": "2"}, "sign": {"factor": "-1"}})
+@claim(
+    "f2sa_p:eq-9",
+    covers=["000 Equation 9"],
+    mutants={"factor 2": {"factor": "2"}, "sign": {"factor": "-1"}},
+    uses=["f2sa_p:eq-2", "f2ba:lemma-B.3"],
+)
 def eq_9(factor: str = "1") -> Evidence:
     """d/dnu ell_nu(x)|_{nu=0} = phi(x), and d^2/(dnu dx) ell_nu|_{nu=0} = d^2/(dx dnu) ell_nu|_{nu=0} = grad phi(x)
     (lines 275-279). Symbolically on the linear-quadratic instance; by exact jets on the polynomial one.
@@ -203,7 +208,12 @@ def def_2_2(relation: Relation = ">=") -> Evidence:
     )
 
 
-@claim("f2sa_p:table-1", covers=["000 Table 1"], mutants={"kappa^{9+p/2}": {"wrong": True}})
+@claim(
+    "f2sa_p:table-1",
+    covers=["000 Table 1"],
+    mutants={"kappa^{9+p/2}": {"wrong": True}},
+    uses=["f2sa_p:thm-3.1", "f2sa_p:thm-F.1"],
+)
 def table_1(wrong: bool = False) -> Evidence:
     """Row F2SA-p: O~(p kappa^{9+2/p} eps^{-4-2/p}); F2SA [11]: O~(kappa^12 eps^-6) (lines 63-70).
 

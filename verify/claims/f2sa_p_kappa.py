@@ -266,7 +266,7 @@ def mixed_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     "f2sa_p:remark-D.1",
     covers=["000 Remark D.1"],
     mutants={"kappa^3": {"power": 3}},
-    uses=["f2sa_p:lemma-3.1", "f2sa_p:kappa-exponent"],
+    uses=["f2sa_p:lemma-3.1", "f2sa_p:kappa-exponent", "f2ba:lemma-5.1"],
 )
 def remark_d1(power: int = 5) -> Evidence:
     """x and nu play equal roles in the analysis; the result for p = 2 implies that d^3/(d nu d x^2) ell_nu is

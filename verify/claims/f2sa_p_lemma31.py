@@ -197,7 +197,15 @@ CORRECTION = (
     "f2sa_p:lemma-3.1",
     covers=["000 Lemma 3.1"],
     mutants={"kappa^{2p-3}": {"less": 4}, "degree one less": {"less": 1}},
-    uses=["f2sa_p:eq-12", "f2sa_p:eq-14", "f2sa_p:lemma-D.2", "f2sa_p:lemma-D.3"],
+    uses=[
+        "f2sa_p:eq-12",
+        "f2sa_p:eq-14",
+        "f2sa_p:lemma-D.2",
+        "f2sa_p:lemma-D.3",
+        "f2sa_p:lemma-D.4",
+        "f2sa_p:proof-3.1-bounded",
+        "f2sa_p:proof-3.1-exponents",
+    ],
 )
 def lemma_31(less: int = 0) -> Evidence:
     """nu in (0, 1/(2 kappa)], any instance of F(L_0, .., L_{p+1}, mu, Delta): d^{p+1}/(d nu^p d x) ell_nu(x) is
@@ -242,6 +250,7 @@ def lemma_31(less: int = 0) -> Evidence:
     "f2sa_p:lemma-D.2",
     covers=["000 Lemma D.2"],
     mutants={"kappa^0": {"power": 0}},
+    uses=["f2ba:lemma-B.2", "f2ba:lemma-B.5"],
 )
 def lemma_d2(power: int = 1) -> Evidence:
     """nu in (0, 1/(2 kappa)], Assumptions 2.3 and 2.4: y_nu and d/dnu y_nu are O(kappa)- and O(kappa^3)-Lipschitz in
@@ -279,7 +288,12 @@ def lemma_d2(power: int = 1) -> Evidence:
     )
 
 
-@claim("f2sa_p:lemma-D.3", covers=["000 Lemma D.3"], mutants={"1/mu-bounded": {"two": "1"}})
+@claim(
+    "f2sa_p:lemma-D.3",
+    covers=["000 Lemma D.3"],
+    mutants={"1/mu-bounded": {"two": "1"}},
+    uses=["f2ba:lemma-B.1", "f2ba:eq-13"],
+)
 def lemma_d3(two: str = "2") -> Evidence:
     """nu in (0, 1/(2 kappa)], Assumptions 2.3 and 2.4: (grad_yy g_nu(x, y_nu))^{-1} is 2/mu-bounded and
     O(kappa^2/mu)-Lipschitz in nu (line 375).

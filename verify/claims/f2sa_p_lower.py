@@ -95,7 +95,12 @@ def chain_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
         return Sides(slope, "==", mp.mpf(0), {"i > prog + 1": place > progress + 1}, 0.0, steps)
 
 
-@claim("f2sa_p:app-F-chain", covers=["000 Text F-chain"], mutants={"Phi in the first factor": {"link": "Phi"}})
+@claim(
+    "f2sa_p:app-F-chain",
+    covers=["000 Text F-chain"],
+    mutants={"Phi in the first factor": {"link": "Phi"}},
+    uses=["f2sa_p:app-F-psi"],
+)
 def app_f_chain(link: str = "Psi") -> Evidence:
     """f^nc(x) = -Psi(1) Psi(x_1) + sum_{i=2}^T [Phi(-x_{i-1}) Phi(-x_i) - Psi(x_{i-1}) Phi(x_i)] (line 500), the hard
     instance of Carmon et al.: a zero-chain, grad_i f = 0 for i > prog_{1/2}(x) + 1, that a method can start
@@ -131,7 +136,12 @@ def unbiased_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     return Sides(mean, "==", number(1, arithmetic), {"0 < gamma <= 1": 0 < gamma <= 1}, tolerance(arithmetic))
 
 
-@claim("f2sa_p:app-F-oracle", covers=["000 Text F-oracle"], mutants={"xi in place of xi/gamma": {"wrong": True}})
+@claim(
+    "f2sa_p:app-F-oracle",
+    covers=["000 Text F-oracle"],
+    mutants={"xi in place of xi/gamma": {"wrong": True}},
+    uses=["f2sa_p:app-F-chain"],
+)
 def app_f_oracle(wrong: bool = False) -> Evidence:
     """[F_T(x)]_i = grad_i f^nc(x)(1 + 1_{i > prog_{1/4}(x)}(xi/gamma - 1)), xi ~ Bernoulli(gamma) is unbiased (line
     512).

@@ -235,7 +235,7 @@ def phi_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:lemma-E.3", covers=["000 Lemma E.3"], mutants={"kappa^2": {"power": 2}})
+@claim("f2sa_p:lemma-E.3", covers=["000 Lemma E.3"], mutants={"kappa^2": {"power": 2}}, uses=["f2ba:lemma-4.1"])
 def lemma_e3(power: int = 3) -> Evidence:
     """Assumptions 2.3, 2.4: phi is differentiable with L_phi = O(L-bar kappa^3)-Lipschitz gradient (line 426).
 
@@ -275,7 +275,9 @@ def lipschitz_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:lemma-E.4", covers=["000 Lemma E.4"], mutants={"kappa-Lipschitz": {"factor": "1"}})
+@claim(
+    "f2sa_p:lemma-E.4", covers=["000 Lemma E.4"], mutants={"kappa-Lipschitz": {"factor": "1"}}, uses=["f2ba:lemma-B.6"]
+)
 def lemma_e4(factor: str = "3") -> Evidence:
     """nu in (-1/kappa, 1/kappa): y_nu(x) = argmin_y ell_nu(x, y) is 4 kappa-Lipschitz in x (line 428)."""
     instances = [("1/10", "9/10"), ("1/100", "99/100"), ("1/2", "7/10")]

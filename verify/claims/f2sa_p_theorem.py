@@ -54,6 +54,7 @@ def proof_total(kappa_power: int = 2) -> Evidence:
     "f2sa_p:proof-3.1-outer",
     covers=["000 Equation 15", "000 Proof 3.1-outer"],
     mutants={"eps/16": {"share": 16}, "T = 3 ..": {"six": 3}},
+    uses=["f2sa_p:lemma-E.1", "f2sa_p:lemma-E.3"],
 )
 def proof_outer(share: int = 32, six: int = 6) -> Evidence:
     """With E||Phi_t - grad phi(x_t)|| <= eps/32 (15), eta_x = eps/(6 L_phi), T = 6 Delta/(eps eta_x), Lemma E.1 gives
@@ -129,7 +130,13 @@ def bias_checks(C: str = "1") -> tuple[Instances, Instances]:
     "f2sa_p:proof-3.1-bias",
     covers=["000 Proof 3.1-bias"],
     mutants={"constant 1e-9": {"C": "1/1000000000"}},
-    uses=["f2sa_p:lemma-3.1", "f2sa_p:lemma-C.1"],
+    uses=[
+        "f2sa_p:lemma-3.1",
+        "f2sa_p:lemma-C.1",
+        "f2sa_p:lemma-C.1-odd",
+        "f2sa_p:remark-C.1",
+        "f2sa_p:eq-9",
+    ],
 )
 def proof_bias(C: str = "1") -> Evidence:
     """By Lemma 3.1 and C.1, nu = O((eps/(L-bar kappa^{2p+1}))^{1/p}) ensures ||grad phi - sum_j alpha_j (j grad_x f +
@@ -234,7 +241,19 @@ def eq_5(cap: str = "1") -> Evidence:
     "f2sa_p:thm-3.1",
     covers=["000 Theorem 3.1"],
     mutants={"K one kappa short": {"kappa_power": 1}},
-    uses=["f2sa_p:eq-5", "f2sa_p:proof-3.1-total", "f2sa_p:proof-3.1-bias", "f2sa_p:lemma-3.1", "f2sa_p:lemma-E.1"],
+    uses=[
+        "f2sa_p:eq-5",
+        "f2sa_p:proof-3.1-total",
+        "f2sa_p:proof-3.1-bias",
+        "f2sa_p:lemma-3.1",
+        "f2sa_p:lemma-E.1",
+        "f2sa_p:proof-3.1-outer",
+        "f2sa_p:proof-3.1-induction",
+        "f2sa_p:alg-1",
+        "f2sa_p:alg-2",
+        "f2sa_p:proof-alg-cost",
+        "f2sa_p:def-2.2",
+    ],
 )
 def theorem_31(kappa_power: int = 2) -> Evidence:
     """For any instance of the class, with (5), F2SA-p finds an eps-stationary point of phi with pT(S + K) =
@@ -265,7 +284,7 @@ def theorem_31(kappa_power: int = 2) -> Evidence:
     )
 
 
-@claim("f2sa_p:remark-3.1", covers=["000 Remark 3.1"], mutants={"kappa^12": {"power": 12}})
+@claim("f2sa_p:remark-3.1", covers=["000 Remark 3.1"], mutants={"kappa^12": {"power": 12}}, uses=["f2sa_p:thm-3.1"])
 def remark_31(power: int = 11) -> Evidence:
     """p = 1: O~(kappa^11 eps^-6), a factor kappa better than the O~(kappa^12 eps^-6) of [11] (line 165)."""
     return Evidence(
@@ -276,7 +295,12 @@ def remark_31(power: int = 11) -> Evidence:
     )
 
 
-@claim("f2sa_p:remark-3.2", covers=["000 Remark 3.2"], mutants={"log^2": {"power": 2}}, uses=["f2sa_p:proof-3.1-batch"])
+@claim(
+    "f2sa_p:remark-3.2",
+    covers=["000 Remark 3.2"],
+    mutants={"log^2": {"power": 2}},
+    uses=["f2sa_p:proof-3.1-batch", "f2sa_p:thm-3.1", "f2sa_p:thm-F.1"],
+)
 def remark_32(power: int = 3) -> Evidence:
     """p = Omega(log X/loglog X), X = kappa/eps: p kappa^9 eps^-4 X^{2/p} log X simplifies to kappa^9 eps^-4 log^3
     X/loglog X, so O~(kappa^9 eps^-4) (line 167).
@@ -331,7 +355,12 @@ def worst_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
     )  # fmt: skip
 
 
-@claim("f2sa_p:remark-E.1", covers=["000 Remark E.1"], mutants={"below the forward constant": {"factor": "9/10"}})
+@claim(
+    "f2sa_p:remark-E.1",
+    covers=["000 Remark E.1"],
+    mutants={"below the forward constant": {"factor": "9/10"}},
+    uses=["f2sa_p:lemma-C.1", "f2sa_p:lemma-C.1-odd"],
+)
 def remark_e1(factor: str = "1") -> Evidence:
     """F2SA-2 solves two lower-level problems, as F2SA does; without second-order smoothness its error guarantee
     degenerates to a first-order one, at least as good as that of F2SA (line 482).
