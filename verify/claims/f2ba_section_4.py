@@ -179,14 +179,7 @@ def alg_1(rate: str = "1/4", stretch: int = 1) -> Evidence:
     "f2ba:prop-4.2",
     covers=["001 Proposition 4.2"],
     mutants={"K_t/8": {"shorten": 8}},
-    uses=[
-        "f2ba:alg-1",
-        "f2ba:lemma-B.2",
-        "f2ba:lemma-B.6",
-        "f2ba:proof-4.2-norm",
-        "f2ba:lemma-B.1",
-        "f2ba:proof-4.2-gradient",
-    ],
+    uses=["f2ba:alg-1", "f2ba:lemma-B.2", "f2ba:lemma-B.6", "f2ba:proof-4.2-norm", "f2ba:proof-4.2-gradient"],
 )
 def prop_42(shorten: int = 1) -> Evidence:
     """Proposition 4.2 (lines 169-175, 806-849): with α = 1/L_g, τ = 1/(L_f + λL_g), K_t = (4L_g/μ) log(4λL_g R_t/ζ),
