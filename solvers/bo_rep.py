@@ -19,9 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil, inf
 
-from solvers.base import check_positive
 from solvers.epoch_sgd import EpochSGD
-from solvers.pieces import check_fields, check_share, start, times, unit
+from solvers.pieces import check_all_positive, check_fields, check_share, start, times, unit
 from solvers.update_lower import UpdateLower
 from synthetic.arrays import Array, namespace
 from synthetic.errors import InputError
@@ -70,8 +69,7 @@ class BOREP:
         Delta = phi(x_0) - inf phi, gradient = ||grad phi(x_0)||, Delta_z = ||z_0 - z*(x_0)||^2 (z_0 = 0), V_0 >=
         g(x_0, y'_0) - min g, the sigmas those of Assumption 3. Needs eps <= K_0/K_1 and sigma_g1 > 0.
         """
-        for name, value in (("eps", eps), ("Delta", Delta), ("V_0", V_0), ("sigma_g1", sigma_g1)):
-            check_positive(name, value)
+        check_all_positive(eps=eps, Delta=Delta, V_0=V_0, sigma_g1=sigma_g1)
         k, C, mu, M = constants, constants.C_gxy, constants.mu, constants.M
         if eps > k.K_0 / k.K_1:
             raise InputError("eps", eps, f"Theorem 3.1 needs eps <= K_0/K_1 = {k.K_0 / k.K_1:.4g}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil, log2, sqrt
 
 from solvers.base import check_positive
-from solvers.pieces import ball
+from solvers.pieces import ball, check_all_positive
 from solvers.update_lower import confidence
 from synthetic.arrays import Array
 from synthetic.errors import InputError
@@ -42,8 +42,7 @@ class EpochSGD:
         """Lemma D.2: k+ = ceil(log2(V_0/accuracy)) epochs give g(x_0, y) - g* <= accuracy with probability 1 -
         delta/2; V_0 >= g(x_0, y_0) - g*, sigma = sigma_{g,1}. BO-REP asks for accuracy mu eps^2/(128 K_0^2).
         """
-        for name, value in (("accuracy", accuracy), ("V_0", V_0), ("mu", mu), ("L", L), ("sigma", sigma)):
-            check_positive(name, value)
+        check_all_positive(accuracy=accuracy, V_0=V_0, mu=mu, L=L, sigma=sigma)
         count = max(0, ceil(log2(V_0 / accuracy)))
         if count == 0:
             return cls(())

@@ -24,11 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from bounds.f2ba_schedule import SmoothClass, inner_loops, outer_loop
-from solvers.base import check_count, check_positive
-from synthetic.arrays import Array, as_vectors, like, namespace
+from solvers.pieces import check_fields, start
+from synthetic.arrays import Array
 from synthetic.errors import InputError
 from synthetic.oracle import StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -62,10 +60,7 @@ class F2BA:
     needs = ("F", "G")
 
     def __post_init__(self) -> None:
-        for name in ("lam", "eta", "tau", "alpha"):
-            check_positive(name, getattr(self, name))
-        for name in ("K_0", "K", "T"):
-            check_count(name, getattr(self, name))
+        check_fields(self, ("lam", "eta", "tau", "alpha"), ("K_0", "K", "T"))
         for name in ("beta_z", "beta_y"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
@@ -96,9 +91,7 @@ class F2BA:
 
     def init(self, problem: BilevelProblem, x0: Array, y0: Array | None = None) -> State:
         """z_0 = y_0 (line 1), zero unless given."""
-        x = as_vectors("x0", x0, problem.dim_x)
-        start = like(np.zeros(problem.dim_y), x) if y0 is None else as_vectors("y0", y0, problem.dim_y)
-        y = namespace(x).broadcast_to(start, (*x.shape[:-1], problem.dim_y)) + 0.0
+        x, y = start(problem, x0, y0)
         return State(0, x, y, y, 0.0 * x)
 
     def step(self, state: State, oracle: StochasticOracle) -> State:

@@ -26,10 +26,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
-from solvers.base import check_choice, check_count, check_positive
-from synthetic.arrays import Array, as_vectors, like, namespace
+from solvers.base import check_choice
+from solvers.pieces import check_all_positive, check_fields, start
+from synthetic.arrays import Array
 from synthetic.errors import InputError
 from synthetic.oracle import StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -67,10 +66,7 @@ class F2SA:
     needs = ("F", "G")
 
     def __post_init__(self) -> None:
-        for name in ("lam", "alpha", "gamma", "xi", "t0"):
-            check_positive(name, getattr(self, name))
-        for name in ("K", "T", "S"):
-            check_count(name, getattr(self, name))
+        check_fields(self, ("lam", "alpha", "gamma", "xi", "t0"), ("K", "T", "S"))
         for name in ("a", "c"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= self.a < 1:
@@ -79,8 +75,7 @@ class F2SA:
     @classmethod
     def double_loop(cls, nu: float, eta_x: float, eta_y: float, S: int, K: int, T: int) -> F2SA:
         """Fixed steps in the symbols of paper 000: lambda = 1/nu, alpha = nu eta_y, gamma = eta_y, xi alpha = eta_x."""
-        for name, value in (("nu", nu), ("eta_x", eta_x), ("eta_y", eta_y)):
-            check_positive(name, value)
+        check_all_positive(nu=nu, eta_x=eta_x, eta_y=eta_y)
         return cls(1 / nu, nu * eta_y, eta_y, eta_x / (nu * eta_y), K, T, S)
 
     @classmethod
@@ -94,8 +89,7 @@ class F2SA:
         follows.
         """
         check_choice("noise", noise, tuple(POWERS))
-        for name, value in (("gamma", gamma), ("lam", lam)):
-            check_positive(name, value)
+        check_all_positive(gamma=gamma, lam=lam)
         a, c = POWERS[noise]
         return cls(lam, gamma / (2 * lam), gamma, xi, 1, T, a=a, c=c, t0=t0)
 
@@ -111,9 +105,7 @@ class F2SA:
 
     def init(self, problem: BilevelProblem, x0: Array, y0: Array | None = None) -> State:
         """z_0 = y_0, zero unless given."""
-        x = as_vectors("x0", x0, problem.dim_x)
-        start = like(np.zeros(problem.dim_y), x) if y0 is None else as_vectors("y0", y0, problem.dim_y)
-        y = namespace(x).broadcast_to(start, (*x.shape[:-1], problem.dim_y)) + 0.0
+        x, y = start(problem, x0, y0)
         return State(0, x, y, y, 0.0 * x)
 
     def step(self, state: State, oracle: StochasticOracle) -> State:

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from solvers.base import check_count, check_positive
-from synthetic.arrays import Array, as_vectors, like, namespace, norm
+from solvers.pieces import check_fields, start
+from synthetic.arrays import Array, norm
 from synthetic.oracle import StochasticOracle
 from synthetic.problem import BilevelProblem
 
@@ -45,15 +43,10 @@ class F2SA2:
     needs = ("F", "G")
 
     def __post_init__(self) -> None:
-        for name in ("nu", "eta_x", "eta_y"):
-            check_positive(name, getattr(self, name))
-        for name in ("S", "K", "T"):
-            check_count(name, getattr(self, name))
+        check_fields(self, ("nu", "eta_x", "eta_y"), ("S", "K", "T"))
 
     def init(self, problem: BilevelProblem, x0: Array, y0: Array | None = None) -> State:
-        x = as_vectors("x0", x0, problem.dim_x)
-        start = like(np.zeros(problem.dim_y), x) if y0 is None else as_vectors("y0", y0, problem.dim_y)
-        y = namespace(x).broadcast_to(start, (*x.shape[:-1], problem.dim_y)) + 0.0
+        x, y = start(problem, x0, y0)
         return State(0, x, y, y, 0.0 * x)
 
     def step(self, state: State, oracle: StochasticOracle) -> State:

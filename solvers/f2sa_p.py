@@ -30,7 +30,8 @@ import numpy as np
 
 from bounds.schedule import Schedule
 from bounds.stencil import Stencil, stencil
-from solvers.base import check_choice, check_count, check_positive
+from solvers.base import check_choice
+from solvers.pieces import check_fields
 from synthetic.arrays import Array, apply, as_vectors, like, namespace, norm
 from synthetic.errors import InputError
 from synthetic.oracle import StochasticOracle
@@ -68,10 +69,7 @@ class F2SAp:
     normalise: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("nu", "eta_x", "eta_y"):
-            check_positive(name, getattr(self, name))
-        for name in ("S", "K", "T"):
-            check_count(name, getattr(self, name))
+        check_fields(self, ("nu", "eta_x", "eta_y"), ("S", "K", "T"))
         check_choice("inner", self.inner, ("fresh", "frozen"))
         check_choice("samples_x", self.samples_x, ("independent", "shared"))
         chosen = self.stencil

@@ -32,7 +32,7 @@ from math import inf
 from typing import ClassVar
 
 from solvers.base import check_positive
-from solvers.pieces import ball, check_fields, start, storm, times
+from solvers.pieces import ball, check_fields, least, start, storm, times
 from synthetic.arrays import Array, namespace
 from synthetic.oracle import Counts, StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -110,7 +110,7 @@ class FMBO:
             new = sample(oracle, *now, t)
             if t == 0:
                 return new
-            return storm(min(1.0, c * a * a), new, sample(oracle, *state.old, t), previous)
+            return storm(least(1.0, c * a * a), new, sample(oracle, *state.old, t), previous)
 
         h_g = momentum(self._lower, self.c_g, state.h_g)
         h_R = momentum(self._system, self.c_R, state.h_R)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from solvers.pieces import check_fields, neumann_sum, start, storm, times
+from solvers.pieces import check_fields, least, neumann_sum, start, storm, times
 from synthetic.arrays import Array
 from synthetic.oracle import Counts, StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -94,8 +94,8 @@ class MRBO:
         if t > 0:
             old_u, old_v = sample(oracle, *state.old, self.eta, self.Q, self.S, step=t)
             share = self.rate(t - 1) ** 2
-            u = storm(min(1.0, self.c_x * share), u, old_u, state.u)
-            v = storm(min(1.0, self.c_y * share), v, old_v, state.v)
+            u = storm(least(1.0, self.c_x * share), u, old_u, state.u)
+            v = storm(least(1.0, self.c_y * share), v, old_v, state.v)
         rate = self.rate(t)
         return replace(
             state, t=t + 1, x=x - self.gamma * rate * u, y=y - self.lam * rate * v, u=u, v=v, old=(x, y)

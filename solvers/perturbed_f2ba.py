@@ -29,8 +29,8 @@ import numpy as np
 
 from bounds.f2ba_schedule import SmoothClass
 from bounds.schedule import count, within_doubles
-from solvers.base import check_count, check_positive
 from solvers.f2ba import F2BA
+from solvers.pieces import check_fields
 from synthetic import philox
 from synthetic.arrays import Array, namespace, norm, to_numpy
 from synthetic.errors import InputError
@@ -69,9 +69,7 @@ class PerturbedF2BA:
     def __post_init__(self) -> None:
         if not isinstance(self.base, F2BA):
             raise InputError("base", self.base, "pass an F2BA")
-        for name in ("eps", "r"):
-            check_positive(name, getattr(self, name))
-        check_count("wait", self.wait)
+        check_fields(self, ("eps", "r"), ("wait",))
 
     @classmethod
     def proposition(

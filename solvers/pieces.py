@@ -36,10 +36,23 @@ def check_fields(solver: Any, positive: tuple[str, ...] = (), counts: tuple[str,
         check_count(name, getattr(solver, name))
 
 
+def check_all_positive(**values: Any) -> None:
+    """Every argument, under its own name, a number > 0."""
+    for name, value in values.items():
+        check_positive(name, value)
+
+
 def check_share(name: str, value: Any) -> None:
     """A number in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not 0 <= value <= 1:
         raise InputError(name, value, "pass a number from 0 to 1")
+
+
+def least(a: Any, b: Any) -> Any:
+    """min(a, b), also where one of them is an array: a number for each of several configurations side by side."""
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return min(a, b)
+    return np.minimum(a, b)
 
 
 def times(n: int, **calls: int) -> Counts:

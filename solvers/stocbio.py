@@ -28,7 +28,17 @@ from dataclasses import dataclass, replace
 from math import ceil, log, sqrt
 
 from solvers.base import check_positive
-from solvers.pieces import check_fields, descend, neumann_sum, neumann_term, start, times, truncation
+from solvers.pieces import (
+    check_all_positive,
+    check_fields,
+    descend,
+    least,
+    neumann_sum,
+    neumann_term,
+    start,
+    times,
+    truncation,
+)
 from synthetic.arrays import Array
 from synthetic.oracle import Counts, StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -73,8 +83,7 @@ class StocBiO:
         """The orders of Theorem 3 of Ji et al. at ||grad phi|| <= eps with every constant 1: alpha = 2/(L + mu), eta =
         1/L, D and Q = kappa log(kappa/eps), batches S, D_f, D_g, B = (kappa sigma/eps)^2: O(eps^-4 log) calls in all.
         """
-        for name, value in (("eps", eps), ("mu", mu), ("L", L), ("sigma", sigma)):
-            check_positive(name, value)
+        check_all_positive(eps=eps, mu=mu, L=L, sigma=sigma)
         kappa = L / mu
         depth, batch = max(1, ceil(kappa * log(max(2.0, kappa / eps)))), max(1, ceil((kappa * sigma / eps) ** 2))
         return cls(T, 2 / (L + mu), beta, depth, depth, 1 / L, batch, batch, batch, batch)
@@ -152,7 +161,7 @@ class BSA:
         x, t, D = state.x, state.t, self.depth(state.t)
         y = state.y if self.warm else state.y0
         for k in range(D):
-            rate = min(self.alpha, 2 / (self.mu * (k + 2)))
+            rate = least(self.alpha, 2 / (self.mu * (k + 2)))
             y = descend(oracle, x, y, rate, 1, step=t, first=k)
         Fx, Fy = oracle.F(x, y, step=t, inner=D)
         v = neumann_term(oracle, x, y, Fy, self.L, self.Q, step=t, first=D + 2)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from solvers.pieces import check_fields, neumann_term, start, storm, truncation
+from solvers.pieces import check_fields, least, neumann_term, start, storm, truncation
 from synthetic.arrays import Array
 from synthetic.oracle import Counts, StochasticOracle
 from synthetic.problem import BilevelProblem
@@ -76,8 +76,8 @@ class SUSTAIN:
         h_f, h_g = self._sample(oracle, x, y, t)
         if t > 0:
             old_f, old_g = self._sample(oracle, *state.old, t)
-            h_f = storm(min(1.0, self.c_f * a * a), h_f, old_f, state.h_f)
-            h_g = storm(min(1.0, self.c_g * a * a), h_g, old_g, state.h_g)
+            h_f = storm(least(1.0, self.c_f * a * a), h_f, old_f, state.h_f)
+            h_g = storm(least(1.0, self.c_g * a * a), h_g, old_g, state.h_g)
         y_new = y - self.c_beta * a * h_g
         return replace(state, t=t + 1, x=x - a * h_f, y=y_new, h_f=h_f, h_g=h_g, old=(x, y))
 
