@@ -74,6 +74,8 @@ def run_jump(config: JumpConfig, seeds: Sequence[int] | np.ndarray) -> JumpResul
         raise InputError("seeds", seeds, "pass a 1-d array of seeds")
     experiment = np.uint64(integers("experiment", config.experiment, 0, 2**32))
     problem, dense = config.problem, isinstance(config.problem, Dense)
+    if not isinstance(problem, (Diagonal, Dense)):
+        raise InputError("problem", type(problem).__name__, "the jump kernel runs Diagonal and Dense instances")
     build: Any = dense_coupling if dense else coupling
     law = build(problem, config.nodes, config.weights, config.nu)
     tables = kernel_tables(config, law)
@@ -127,7 +129,7 @@ def _diagonal_run(
     p = len(law.H)
     until, eta_x, sigma, rho, gain = tables.arrays()
     factor = np.repeat(np.array(tables.factor) if tables.factor else np.zeros((1, p, p, 1)), LANES, axis=-1)
-    constants = (config.problem.curvature, law.bias0, law.bias1, law.slope, law.q)  # type: ignore[union-attr]
+    constants = (config.problem.curvature, law.bias0, law.bias1, law.slope, law.q)
     wide = [np.repeat(a, LANES, axis=-1) for a in constants]
     rows = (until, eta_x, sigma[:, None, :], rho, gain, factor)
     watching = _watching(config)
@@ -146,7 +148,7 @@ def _diagonal_run(
 def _dense_run(
     config: JumpConfig, law: Any, tables: Tables, experiment: np.uint64
 ) -> Callable[[np.ndarray, Found], None]:
-    constants = (config.problem.P, law.bias0, law.bias1, law.slope, law.q)  # type: ignore[union-attr]
+    constants = (config.problem.P, law.bias0, law.bias1, law.slope, law.q)
     rows, watching = tables.arrays(), _watching(config)
 
     def run(lanes: np.ndarray, found: Found) -> None:

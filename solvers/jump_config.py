@@ -42,7 +42,8 @@ class Stage:
 class JumpConfig:
     """One configuration.
 
-    problem: Diagonal or Dense. x0 (dx,), y0 (dy,) or None (zeros): the start of every seed, every node at y0.
+    problem: Diagonal or Dense (the literal kernels take those of solvers.lower_levels). x0 (dx,), y0 (dy,) or None
+    (zeros): the start of every seed, every node at y0.
     nodes, weights: the stencil, including nodes of weight 0 that the printed algorithm solves.
     later: stages that replace (eta_x, eta_y, S, K) from their start on (annealed steps).
     sharing: "independent" samples at every node; "x-step": one sample set for all nodes in line 12; "everywhere":
@@ -52,7 +53,7 @@ class JumpConfig:
     path of x only; "auto" takes "filtered" where it applies.
     """
 
-    problem: Diagonal | Dense
+    problem: Any
     x0: Any
     y0: Any = None
     nodes: tuple[Any, ...]

@@ -2,9 +2,8 @@
 
 Algorithms 1 and 2 of paper 000 as :class:`solvers.f2sa_p.F2SAp` runs them, with the oracle's Philox addresses
 (inner step k at inner index k + 1, or 1 for all k when frozen; the x step at inner index 0; node 0's samples for
-every node where they are shared). On the same noise it takes the same steps: words and signs are identical, normals
-agree to 1e-15, and sums over S samples run in order here but along a binary tree in the oracle, so two runs differ
-by accumulated rounding only. LANES seeds run side by side.
+every node where they are shared), in the order of operations of :mod:`solvers.literal_reference`: on sign noise the
+same bits, on normals (which agree to 1e-15) the same to rounding. LANES seeds run side by side.
 
 Calls are METERED: a counter goes up by one where a sample is drawn, and nothing is multiplied afterwards.
 """
@@ -15,25 +14,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from solvers.base import check_choice, check_positive
 from solvers.jump import Found, over_lanes
 from solvers.jump_config import JumpConfig
 from solvers.jump_kernel import NEVER, watch
-from solvers.lane_normals import FAST, LANES, fill_normals, fill_signs, lane_word
+from solvers.lane_normals import LANES, fill_normals, fill_signs, lane_word
+from solvers.literal import LiteralResult, LiteralRun, NoiseName, literal_run
+from solvers.lower_levels import coefficient_rows
 from solvers.lq_law import Diagonal
 from synthetic.errors import InputError
-from synthetic.philox import integers
 
-NoiseName = Literal["gaussian", "rademacher", "multiplicative"]
+__all__ = ["LiteralResult", "NoiseName", "run_literal"]
+
+EXACT: Any = {"error_model": "numpy", "cache": True, "nogil": True}
+"""Compiler options: no fused multiply-add; every operation is rounded as solvers.literal_reference rounds it."""
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _draw(z, d, signs, sample, inner, t, node, part, experiment, seeds):
     """One sample of F's and of G's noise for every lane into z[0, :d] and z[1, :d]; part 0: of the x gradient,
     1: of the y gradient. Streams are numbered FX, FY, GX, GY."""
@@ -47,7 +48,7 @@ def _draw(z, d, signs, sample, inner, t, node, part, experiment, seeds):
             fill_normals(z[level], (d + 3) // 4, first, at, step, word, experiment, seeds)
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _amplitude(out, y, scale):
     """out <- sqrt(1 + ||y||^2 / (d scale^2)) of every lane, spread; all ones when scale is infinite."""
     n = y.size
@@ -61,7 +62,7 @@ def _amplitude(out, y, scale):
             out[i * LANES + lane] = size
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _inner_step(y, x, data, j_nu, eta, sigma_f, sigma_g, amplitude, f_noise, g_noise):
     """y <- y - eta (j nu F_y + G_y) for all lanes; data rows: curvature, a, h, b, gamma, c0."""
     for n in range(y.size):
@@ -71,7 +72,7 @@ def _inner_step(y, x, data, j_nu, eta, sigma_f, sigma_g, amplitude, f_noise, g_n
         y[n] -= eta * (j_nu * F + G)
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _add_estimate(estimate, y, x, data, j, alpha, nu, sigma_f, sigma_g, amplitude, f_sum, g_sum):
     """estimate += alpha_j (j F_x + G_x / nu) with the summed noise of the batch; sigma_f, sigma_g come over S."""
     for n in range(y.size):
@@ -82,13 +83,13 @@ def _add_estimate(estimate, y, x, data, j, alpha, nu, sigma_f, sigma_g, amplitud
         estimate[n] += alpha * (j * F + G / nu)
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _accumulate(total, term):
     for n in range(total.size):
         total[n] += term[n]
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _move(x, estimate, eta, normalise):
     d = x.size // LANES
     for lane in range(LANES):
@@ -101,14 +102,14 @@ def _move(x, estimate, eta, normalise):
                 x[i * LANES + lane] -= eta * (estimate[i * LANES + lane] / size)
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def _squares(squares, x, curvature):
     squares[:] = 0.0
     for n in range(x.size):
         squares[n % LANES] += (curvature[n] * x[n]) ** 2
 
 
-@njit(**FAST)
+@njit(**EXACT)
 def run_literal_group(
     experiment, seeds, x, y, data, nodes, alpha, nu, starts, eta_x, eta_y, S, K, sigma_f, sigma_g, signs, scale,
     shared_x, shared_inner, frozen, normalise, level, t_max, sustain, linger, stop, checkpoints,
@@ -175,23 +176,6 @@ def run_literal_group(
         t += 1
 
 
-@dataclass(frozen=True, eq=False)
-class LiteralResult:
-    """As solvers.jump.JumpResult, with ``metered``: the samples that each seed's run drew until it ended."""
-
-    config: JumpConfig
-    nodes: tuple[int, ...]
-    seeds: np.ndarray
-    hit: np.ndarray
-    sustained: np.ndarray
-    last: np.ndarray
-    checkpoints: np.ndarray
-    norms: np.ndarray
-    metered: tuple[int, ...]
-    x: np.ndarray
-    y: np.ndarray
-
-
 def run_literal(
     config: JumpConfig,
     seeds: Sequence[int] | np.ndarray,
@@ -205,36 +189,29 @@ def run_literal(
     noise: the models of :mod:`synthetic.noise`; ``scale`` belongs to "multiplicative". ``zero_node`` solves the
     nodes of weight 0 too, as the listing does.
     """
-    check_choice("noise", noise, ("gaussian", "rademacher", "multiplicative"))
-    check_positive("scale", scale)
+    asked = literal_run(config, seeds, noise, scale, zero_node)
     if not isinstance(config.problem, Diagonal):
-        raise InputError("problem", type(config.problem).__name__, "the literal kernel runs Diagonal instances")
-    if config.T_max >= 2**32 or any(max(s.S, s.K) >= 2**31 for s in config.stages):
-        raise InputError("T_max", config.T_max, "a literal run takes T_max < 2^32 and S, K < 2^31: use the jump kernel")
-    seed_array = np.atleast_1d(integers("seeds", seeds, 0, 2**32))
-    experiment = np.uint64(integers("experiment", config.experiment, 0, 2**32))
-    pairs = [(int(j), float(w)) for j, w in zip(config.nodes, config.weights) if w or zero_node]
-    chosen = (np.array([j for j, _ in pairs]), np.array([w for _, w in pairs]))
-    start = np.repeat(config.y0[None], len(pairs), axis=0)
-    run, meter = _literal_run(config, chosen, noise, scale, experiment)
-    hit, sustained, last, norms, x, y = over_lanes(seed_array, run, config.x0, start, config.marks.size)
-    metered = tuple(int(m) for m in np.concatenate(meter)[: len(seed_array)])
-    names = tuple(j for j, _ in pairs)
-    return LiteralResult(config, names, seed_array, hit, sustained, last, config.marks, norms, metered, x, y)
+        raise InputError("problem", type(config.problem).__name__, "this kernel runs Diagonal instances")
+    chosen = (np.array([j for j, _ in asked.pairs]), np.array([w for _, w in asked.pairs]))
+    start = np.repeat(config.y0[None], len(asked.pairs), axis=0)
+    run, meter = _literal_run(asked, chosen)
+    hit, sustained, last, norms, x, y = over_lanes(asked.seeds, run, config.x0, start, config.marks.size)
+    return asked.result(np.stack([hit, sustained, last]), norms, np.concatenate(meter)[: asked.seeds.size], x, y)
 
 
 def _literal_run(
-    config: JumpConfig, chosen: Any, noise: str, scale: float, experiment: np.uint64
+    asked: LiteralRun, chosen: tuple[np.ndarray, np.ndarray]
 ) -> tuple[Callable[[np.ndarray, Found], None], list[np.ndarray]]:
     """What runs one group of lanes, and the list in which it leaves their counts."""
+    config, experiment = asked.config, np.uint64(asked.experiment)
     problem, p = config.problem, len(chosen[0])
     assert isinstance(problem, Diagonal)
-    data = np.array([problem.curvature, problem.a, problem.h, problem.b, problem.gamma, problem.c0])
+    data = coefficient_rows(problem)
     names = ("start", "eta_x", "eta_y", "S", "K")
     fixed = (
         np.repeat(data, LANES, axis=1), *chosen, config.nu,
         *(np.array([getattr(stage, name) for stage in config.stages]) for name in names),
-        config.sigma_f, config.sigma_g, noise == "rademacher", scale if noise == "multiplicative" else np.inf,
+        config.sigma_f, config.sigma_g, asked.law == "rademacher", asked.scale,
         config.sharing != "independent", config.sharing == "everywhere", config.inner == "frozen", config.normalise,
         config.eps**2, config.T_max, config.sustain, config.linger, config.stop, config.marks,
     )  # fmt: skip
