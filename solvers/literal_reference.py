@@ -42,7 +42,7 @@ def run_literal(
 
 
 @dataclass
-class _Watch:
+class Watch:
     """Hitting times (3, R) on the host, as solvers.jump_kernel.watch takes them."""
 
     config: JumpConfig
@@ -73,7 +73,7 @@ class _Runner:
         self.y = like(np.tile(self.config.y0, (R, P, 1)), reference)
         self.nodes = np.array([j for j, _ in run.pairs])
         level = float(to_numpy(self.number(self.config.eps**2)))
-        self.watch = _Watch(self.config, level, np.full((3, R), -1), np.full(R, -1))
+        self.watch = Watch(self.config, level, np.full((3, R), -1), np.full(R, -1))
         self.meter = np.zeros(R, dtype=np.int64)
         self.norms = np.full((R, self.config.marks.size), np.nan)
 
