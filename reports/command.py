@@ -74,6 +74,12 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write all outcomes as JSON ('-' for standard output)")
     parser.add_argument("--latex", metavar="FILE", help="write the table as LaTeX (booktabs)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument(
+        "--controls",
+        action="store_true",
+        help="the false-alarm control instead: 30 textbook statements that must pass, 30 slightly wrong ones that must "
+        "be refuted",
+    )
     _level(parser)
 
 
@@ -85,6 +91,12 @@ def _measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help="an experiment of your own (see CONTRIBUTING.md)")
     parser.add_argument("--preset", metavar="NAME", help="headline, tuned, phase, controls, kappa or literal")
     parser.add_argument("--problem", metavar="FILE.py:NAME", help="your own instance (the file is executed)")
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "numpy", "numba", "cupy"),
+        default="auto",
+        help="what runs the jump and literal kernels, on the same noise (auto: numba; cupy needs an NVIDIA GPU)",
+    )
     parser.add_argument("--store", metavar="FILE", help="where finished trials are kept (default: none, in memory)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON ('-' for standard output)")

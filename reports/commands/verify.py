@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from reports.commands.common import check_jobs, check_writable, load_file, write
 from reports.latex import latex_table
 from reports.page import Badge, Column, Table
 from synthetic.errors import InputError
+from verify.controls.registry import controls, run_control
 from verify.evidence import replay
 from verify.registry import Claim, Outcome, claims, run_claim
 from verify.wording import show
@@ -38,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     for name in ("json", "latex"):
         check_writable(f"--{name}", getattr(options, name))
     jobs = check_jobs(options.jobs)
+    if options.controls:
+        return _controls(options)
     if options.file:
         load_file("--file", options.file)
     if options.replay:
@@ -88,6 +92,51 @@ def verdict_table(rows: list[dict[str, Any]]) -> Table:
         for row in rows
     ]
     return Table(columns, body, caption="Verdicts derived from the evidence")
+
+
+def _controls(options: argparse.Namespace) -> int:
+    """The false-alarm control: exit 1 when a true statement fails, a planted fault passes, or a record deviates."""
+    chosen = controls()
+    rows = []
+    with terminal.progress("controls", 2 * len(chosen)) as advance:
+        for control in chosen:
+            rows.append(run_control(control))
+            advance()
+            advance()
+    if options.json:
+        write_json(options.json, rows)
+    table = control_table(rows)
+    if options.latex:
+        write_text("--latex", options.latex, latex_table(table))
+    if options.json != "-":
+        terminal.print_table(table)
+        print(control_summary(rows))
+    return 0 if all(row["as_it_should"] and row["recorded"] for row in rows) else 1
+
+
+def control_table(rows: list[dict[str, Any]]) -> Table:
+    """One line a textbook statement: its verdict, and that of the same statement with one planted fault."""
+    columns = ("statement", "verdict", Column("tightness", ".4g"), "planted fault", "its verdict", Column("by", ".4g"))
+    body = [
+        (
+            row["id"].removeprefix("control:"),
+            Badge(row["verdict"]),
+            row["tightness"],
+            row["mutant"],
+            Badge(row["verdict_mutant"]),
+            row["excess"],
+        )
+        for row in rows
+    ]
+    return Table(columns, body, caption="Textbook statements, and the same with a small fault (by: left/right)")
+
+
+def control_summary(rows: list[dict[str, Any]]) -> str:
+    """Counts of both halves in words."""
+    passed = Counter(row["verdict"] for row in rows)
+    caught = sum(row["verdict_mutant"] == "refuted" for row in rows)
+    words = ", ".join(f"{n} {verdict}" for verdict, n in sorted(passed.items()))
+    return f"{len(rows)} true statements: {words}; {caught} of {len(rows)} faults refuted"
 
 
 def _summary(rows: list[dict[str, Any]]) -> None:
