@@ -141,7 +141,9 @@ class _Book:
         self.claim(f"figure-{figure.spec.stem}")
         saved = save(figure.spec, self.out / "figures")
         files = [(path.suffix[1:].upper(), f"figures/{path.name}") for path in saved.files]
-        return {"id": f"figure-{saved.stem}", "svg": Markup(saved.svg), "files": files}
+        # In print a wide figure gets a landscape page: its letters would be too small on an upright one.
+        look = "broad" if figure.spec.figure.get_figwidth() > 10 else ""
+        return {"id": f"figure-{saved.stem}", "svg": Markup(saved.svg), "files": files, "look": look}
 
 
 class _Section:

@@ -17,7 +17,8 @@ from reports.context import Context
 from reports.html import prose, write_report
 from reports.page import Card, Code, Details, Page, Prose, Table
 from reports.pages import ledger, ledger_rows, reviewer
-from reports.pages.ledger_graph import affected, depths, downstream_figure, layers
+from reports.pages.graph_drawing import depths, layers
+from reports.pages.ledger_graph import affected, contracted, downstream_figure, label, overview
 from reports.pages.ledger_rows import descendants, users
 from reports.typeset import paragraphs, typeset
 from verify.registry import Claim, claims
@@ -43,9 +44,9 @@ def row(id: str, verdict: str, *, uses: tuple[str, ...] = (), tightness: float |
 ROWS = [
     row("f2sa_p:a", "refuted", tightness=7.0),
     row("f2sa_p:b", "exact", uses=("f2sa_p:a",), tightness=0.25),
-    row("f2sa_p:c", "proved", uses=("f2sa_p:b",)),
+    row("f2sa_p:thm-1", "proved", uses=("f2sa_p:b",)),
     row("f2sa_p:d", "refuted", category="false"),
-    row("f2ba:e", "supported", uses=("f2sa_p:a", "f2ba:gone"), tightness=1.0),
+    row("f2ba:cor-2", "supported", uses=("f2sa_p:a", "f2ba:gone"), tightness=1.0),
     row(
         "f2ba:f",
         "untestable",
@@ -84,12 +85,20 @@ def test_refuted_with_correction_and_users(context: Context) -> None:
     by_id = {str(plain(r[0])): r for t in tables_in(page.blocks) if "true instead" in plain(t.caption) for r in t.rows}
     assert set(by_id) == {"a", "d"}
     cells = [plain(cell.text) if isinstance(cell, Prose) else plain(cell) for cell in by_id["a"]]  # type: ignore[arg-type]
-    assert cells[1:] == ["x ≤ 2 y_1 (exact)", "Nothing changes.", "b, e; 1 more through these"]
+    assert cells[1:] == [
+        "x ≤ 2 y_1 (exact)",
+        "Nothing changes.",
+        "constants or step sizes change; reaches 001 Corollary 2, Theorem 1",
+    ]
 
 
 def test_bounds_are_those_that_hold_tight_first() -> None:
     ratios = [(ratio, r["id"], how) for ratio, r, _, how in reviewer.bounds([*ROWS[:3], *ROWS[4:]])]
-    assert ratios == [(1.0, "f2ba:e", "as printed"), (0.5, "f2sa_p:a", "corrected"), (0.25, "f2sa_p:b", "as printed")]
+    assert ratios == [
+        (1.0, "f2ba:cor-2", "as printed"),
+        (0.5, "f2sa_p:a", "corrected"),
+        (0.25, "f2sa_p:b", "as printed"),
+    ]
 
 
 def test_a_card_shows_all_of_the_evidence(context: Context) -> None:
@@ -130,10 +139,8 @@ def test_no_link_leads_nowhere_and_text_stays_text(context: Context) -> None:
     assert len(found.ids) == len(set(found.ids))
     assert "<script" not in html
     assert "&lt;script&gt;alert&lt;/script&gt; &amp; `code` $5 [two](#three)" in html
-    assert (context.out / "figures" / "downstream-f2sa-p.csv").read_text(encoding="utf-8").splitlines()[1:] == [
-        "f2sa_p:a,f2sa_p:b,refuted,exact",
-        "f2sa_p:b,f2sa_p:c,exact,proved",
-    ]
+    for stem in ("downstream-f2sa-p", "downstream-all"):
+        assert "f2sa_p:a,f2sa_p:thm-1,refuted,proved," in (context.out / "figures" / f"{stem}.csv").read_text("utf-8")
 
 
 def test_claims_run_once_for_all_pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -156,19 +163,34 @@ def test_claims_run_once_for_all_pages(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_descendants_and_what_is_drawn() -> None:
     direct = users(ROWS)
-    assert direct["f2sa_p:a"] == ["f2sa_p:b", "f2ba:e"]
-    assert descendants("f2sa_p:a", direct) == ["f2sa_p:b", "f2ba:e", "f2sa_p:c"]
-    nodes, edges = affected(ROWS[:4])
-    assert nodes == ["f2sa_p:a", "f2sa_p:b", "f2sa_p:c"]  # d is refuted, but nothing uses it
-    assert edges == [("f2sa_p:a", "f2sa_p:b"), ("f2sa_p:b", "f2sa_p:c")]
+    assert direct["f2sa_p:a"] == ["f2sa_p:b", "f2ba:cor-2"]
+    assert descendants("f2sa_p:a", direct) == ["f2sa_p:b", "f2ba:cor-2", "f2sa_p:thm-1"]
+    # b holds, and the arrow passes through it; d is refuted, but no result rests on it.
+    assert affected(ROWS, "000") == (["f2sa_p:a", "f2sa_p:thm-1"], [("f2sa_p:a", "f2sa_p:thm-1")])
+    # An edge across papers belongs to the picture of the user's paper, and to that of all.
+    assert affected(ROWS, "001") == (["f2sa_p:a", "f2ba:cor-2"], [("f2sa_p:a", "f2ba:cor-2")])
+    assert sorted(overview(ROWS)[1]) == [("f2sa_p:a", "f2ba:cor-2"), ("f2sa_p:a", "f2sa_p:thm-1")]
     assert downstream_figure(ROWS[3:4], "000") is None
+
+
+def test_arrows_pass_through_what_is_not_drawn_and_shortcuts_are_left_out() -> None:
+    direct = {"a": ["b", "c", "d"], "b": ["c"], "c": ["d"], "d": []}
+    assert contracted(["a", "b", "c", "d"], direct) == [("a", "b"), ("b", "c"), ("c", "d")]
+    assert contracted(["a", "d"], direct) == [("a", "d")]
+
+
+def test_names_in_pictures() -> None:
+    assert label("f2sa_p:lemma-C.1", "000") == "Lemma C.1"
+    assert label("f2sa_p:eq-14", "001") == "000 Eq. (14)"
+    assert label("bo_rep:eq-21-23") == "Eqs. (21)–(23)"
 
 
 def test_layers_put_users_after_what_they_use_even_in_a_circle() -> None:
     nodes, edges = ["a", "b", "c", "d"], [("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")]
     depth = depths(nodes, edges)
     assert all(depth[used] < depth[user] for used, user in edges)
-    assert sorted(layers(nodes, edges)[1]) == ["a>c:1", "b", "d>c:1"]  # the long edges have room beside b
+    assert depth["d"] == 1  # a source stands next to its first user
+    assert sorted(layers(nodes, edges)[1]) == ["a>c:1", "b", "d"]  # the long edge has room beside b
     assert set(depths(["a", "b"], [("a", "b"), ("b", "a")])) == {"a", "b"}
 
 

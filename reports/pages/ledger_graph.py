@@ -1,151 +1,168 @@
-"""What a refuted statement touches: refuted claims and the claims that use them, drawn in layers from left to right."""
+"""What refuted and improvable statements touch: the graph of uses, cut down to them and to the results they reach.
+
+Kept are the claims with a judgement in :mod:`verify.effects` and the results (theorems, propositions, corollaries,
+remarks) downstream of them. An arrow may pass through statements that hold and are not drawn, and an arrow that
+follows from two others is left out, so that each picture is read at a glance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch
-from matplotlib.path import Path
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from reports.figure import FigureSpec
-from reports.page import VERDICTS
+from reports.pages.graph_drawing import Style, draw
 from reports.pages.ledger_rows import NAMES, Row, descendants, short, users
-from reports.style import house
-
-TONES = {"good": ("#0b6b3a", "#e7f6ed"), "fair": ("#1d4f91", "#e9f1fc"), "bad": ("#a4161a", "#fdeceb"),
-         "none": ("#4b5563", "#eef0f3")}  # fmt: skip
-WIDTH, HEIGHT, ACROSS, DOWN = 1.62, 0.24, 2.15, 0.33  # inches: of a box, and from box to box
+from verify.effects import effect_of
 
 Edge = tuple[str, str]
+RESULT = re.compile(r":(thm|prop|cor|remark|table)-")
+GREAT = re.compile(r":(thm|cor)-")
+STYLES = {
+    "theorem": Style("#a4161a", "#fbd5d1", "a theorem must be restated"),
+    "constants": Style("#b45309", "#fdebd0", "constants or step sizes change"),
+    "none": Style("#8a929c", "#ffffff", "slip, nothing else changes"),
+    "exponent": Style("#1d4f91", "#dbe8fb", "holds, a smaller exponent does too"),
+    "loose": Style("#56789c", "#f3f7fd", "holds, smaller constants do too"),
+    "holds": Style("#0b6b3a", "#e7f6ed", "holds as printed"),
+}
+WORDS = {
+    "lemma": "Lemma",
+    "thm": "Theorem",
+    "prop": "Prop.",
+    "cor": "Corollary",
+    "alg": "Algorithm",
+    "remark": "Remark",
+    "def": "Definition",
+    "asm": "Assumption",
+    "table": "Table",
+    "proof": "Proof",
+}
 
 
-def affected(found: Sequence[Row]) -> tuple[list[str], list[Edge]]:
-    """Refuted claims that others use, with all claims downstream; and the edges (used, user) among them."""
+def label(id: str, paper: str = "") -> str:
+    """How a claim is named in a picture: ``Lemma C.1``, ``Eq. (14)``; with its paper when that is not ``paper``."""
+    name = short(id)
+    for code, word in WORDS.items():
+        if name.startswith(f"{code}-"):
+            name = f"{word} {name[len(code) + 1 :]}"
+    name = re.sub(r"^eq-(\d+)-(\d+)$", r"Eqs. (\1)–(\2)", name)
+    name = re.sub(r"^eq-(\d+)$", r"Eq. (\1)", name)
+    prefix = id.split(":", 1)[0]
+    return name if not paper or NAMES.get(paper) == prefix else f"{_number(prefix)} {name}"
+
+
+def _number(prefix: str) -> str:
+    return next((number for number, name in NAMES.items() if name == prefix), prefix)
+
+
+def flagged(row: Row) -> bool:
+    """Refuted as printed, or with a judgement that it can be improved."""
+    return row["verdict_printed"] == "refuted" or effect_of(row["id"]).word in ("exponent", "constants")
+
+
+def style_of(row: Row) -> str:
+    """The key of :data:`STYLES` for a claim."""
+    word = effect_of(row["id"]).word
+    if row["verdict_printed"] == "refuted":
+        return word if word in ("theorem", "constants", "none") else "constants"
+    return {"exponent": "exponent", "constants": "loose"}.get(word, "holds")
+
+
+def reached(id: str, direct: dict[str, list[str]], pattern: re.Pattern[str] = RESULT) -> list[str]:
+    """The results downstream of a claim, nearest first."""
+    return [user for user in descendants(id, direct) if pattern.search(user)]
+
+
+def contracted(kept: Collection[str], direct: Mapping[str, Sequence[str]]) -> list[Edge]:
+    """Edges among ``kept`` along paths whose inner nodes are not kept; those that follow from two others left out."""
+    steps = {node: _next_kept(node, kept, direct) for node in kept}
+    behind = {node: _all_after(node, steps) for node in kept}
+    return [
+        (node, user)
+        for node in kept
+        for user in steps[node]
+        if not any(user in behind[other] for other in steps[node] if other != user)
+    ]
+
+
+def _next_kept(node: str, kept: Collection[str], direct: Mapping[str, Sequence[str]]) -> list[str]:
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    wave = list(direct.get(node, ()))
+    while wave:
+        user = wave.pop()
+        if user in kept:
+            found[user] = None
+        elif user not in seen:
+            seen.add(user)
+            wave += direct.get(user, ())
+    return list(found)
+
+
+def _all_after(node: str, steps: Mapping[str, Sequence[str]]) -> set[str]:
+    found: set[str] = set()
+    wave = list(steps[node])
+    while wave:
+        user = wave.pop()
+        if user not in found:
+            found.add(user)
+            wave += steps[user]
+    return found
+
+
+def affected(found: Sequence[Row], paper: str = "") -> tuple[list[str], list[Edge]]:
+    """Flagged claims that reach a result, with the results; those that touch ``paper`` (default: any), and edges."""
     direct = users(found)
-    refuted = [row["id"] for row in found if row["verdict_printed"] == "refuted"]
-    kept = {id for id in refuted if direct[id]} | {user for id in refuted for user in descendants(id, direct)}
+    known = {row["id"]: row for row in found}
+    inside = {id for id in known if not paper or known[id]["paper"] == paper}
+    sources = {id for id, row in known.items() if flagged(row)}
+    kept: set[str] = set()
+    for id in sources:
+        ends = [user for user in reached(id, direct) if user in inside]
+        if ends and (id in inside or any(user in inside for user in _next_kept(id, sources | inside, direct))):
+            kept |= {id, *ends}
+    nodes = [id for id in known if id in kept]
+    edges = contracted(nodes, direct)
+    linked = {id for edge in edges for id in edge}
+    return [id for id in nodes if id in linked], edges
+
+
+def overview(found: Sequence[Row]) -> tuple[list[str], list[Edge]]:
+    """All papers at once: what changes more than itself, and the theorems and corollaries."""
+    direct = users(found)
+    weighty = [row["id"] for row in found if flagged(row) and style_of(row) in ("theorem", "exponent", "constants")]
+    kept = {id for id in weighty if reached(id, direct, GREAT)}
+    kept |= {user for id in kept for user in reached(id, direct, GREAT)}
     nodes = [row["id"] for row in found if row["id"] in kept]
-    return nodes, [(used, user) for used in nodes for user in direct[used]]
+    edges = contracted(nodes, direct)
+    linked = {id for edge in edges for id in edge}
+    return [id for id in nodes if id in linked], edges
 
 
-def depths(nodes: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
-    """Nodes by the longest path that leads to them; a circle of uses is cut where it closes."""
-    before = {node: [used for used, user in edges if user == node] for node in nodes}
-    depth: dict[str, int] = {}
-
-    def level(node: str, path: tuple[str, ...]) -> int:
-        if node not in depth:
-            behind = [level(used, (*path, node)) for used in before[node] if used not in (*path, node)]
-            depth[node] = 1 + max(behind, default=-1)
-        return depth[node]
-
-    for node in nodes:
-        level(node, ())
-    return depth
-
-
-def chains(edges: Sequence[Edge], depth: Mapping[str, int]) -> dict[Edge, list[str]]:
-    """For each edge the nodes that it passes, one a layer: between its ends, bends that take room of their own."""
-    return {
-        (used, user): [used, *(f"{used}>{user}:{i}" for i in range(depth[used] + 1, depth[user])), user]
-        for used, user in edges
-    }
-
-
-def layers(nodes: Sequence[str], edges: Sequence[Edge]) -> list[list[str]]:
-    """Columns of nodes and bends, ordered so that neighbours lie near each other (barycentres, swept both ways)."""
-    depth = depths(nodes, edges)
-    steps = [pair for chain in chains(edges, depth).values() for pair in pairwise(chain)]
-    rows: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
-    for node in nodes:
-        rows[depth[node]].append(node)
-    for chain in chains(edges, depth).values():
-        for i, bend in enumerate(chain[1:-1], depth[chain[0]] + 1):
-            rows[i].append(bend)
-    for sweep in range(12):
-        place = {node: (i + 0.5) / len(row) for row in rows for i, node in enumerate(row)}
-        for row in rows if sweep % 2 else reversed(rows):
-            near = {
-                node: [place[a if sweep % 2 else b] for a, b in steps if node == (b if sweep % 2 else a)]
-                for node in row
-            }
-            row.sort(key=lambda node: sum(near[node]) / len(near[node]) if near[node] else place[node])
-            place |= {node: (i + 0.5) / len(row) for i, node in enumerate(row)}
-    return rows
-
-
-def downstream_figure(found: Sequence[Row], paper: str) -> FigureSpec | None:
-    """The figure for one paper, or None when no refuted claim of it is used by another."""
-    verdicts = {row["id"]: row["verdict_printed"] for row in found}
-    nodes, edges = affected(found)
+def downstream_figure(found: Sequence[Row], paper: str = "") -> FigureSpec | None:
+    """The figure for one paper, or for all of them; None when nothing flagged reaches a result."""
+    nodes, edges = affected(found, paper) if paper else overview(found)
     if not nodes:
         return None
-    columns = layers(nodes, edges)
-    tallest = max(map(len, columns))
-    size = (ACROSS * (len(columns) - 1) + WIDTH + 0.2, DOWN * tallest + 0.15)
-    places = {
-        node: (0.1 + ACROSS * i, size[1] - 0.075 - DOWN * (j + 0.5 + (tallest - len(column)) / 2))
-        for i, column in enumerate(columns)
-        for j, node in enumerate(column)
-    }
-    with house():
-        figure = _draw(places, chains(edges, depths(nodes, edges)), verdicts, size)
-    direct = users(found)
-    words = "; ".join(f"{short(n)} is used by {', '.join(map(short, direct[n]))}" for n in nodes if direct[n])
-    alt = (
-        f"Graph of {len(nodes)} claims of paper {paper}: refuted ones and those that use them, left to right. {words}."
+    known = {row["id"]: row for row in found}
+    # In the overview every box says its paper.
+    names = {node: label(node, paper or "-") for node in nodes}
+    keys = {node: style_of(known[node]) for node in nodes}
+    verdicts = {node: known[node]["verdict_printed"] for node in nodes}
+    strong = {node for node in nodes if RESULT.search(node)}
+    figure = draw(names, edges, keys, STYLES, verdicts, strong)
+    words = "; ".join(
+        f"{names[used]} leads to {', '.join(names[user] for start, user in edges if start == used)}"
+        for used in nodes
+        if any(start == used for start, _ in edges)
     )
-    data = [{"used": used, "user": user, "used as printed": verdicts[used], "user as printed": verdicts[user]}
-            for used, user in edges]  # fmt: skip
-    return FigureSpec(f"downstream-{NAMES.get(paper, paper).replace('_', '-')}", figure, data, alt)
-
-
-def _draw(
-    places: Mapping[str, tuple[float, float]],
-    drawn: Mapping[Edge, Sequence[str]],
-    verdicts: Mapping[str, str],
-    size: tuple[float, float],
-) -> Figure:
-    figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, size[0])
-    axes.set_ylim(0, size[1])
-    axes.set_axis_off()
-    for (used, user), chain in drawn.items():
-        colour = "#a4161a" if verdicts[used] == "refuted" else "#8a929c"
-        curve = _curve([places[node] for node in chain])
-        axes.add_patch(PathPatch(curve, facecolor="none", edgecolor=colour, linewidth=0.8, alpha=0.75, zorder=1))
-        axes.plot([places[user][0] - 0.02], [places[user][1]], marker=">", markersize=3.4, color=colour, zorder=2)
-    for node, (x, y) in places.items():
-        if node in verdicts:  # not a bend
-            _box(axes, node, x, y, verdicts[node])
-    return figure
-
-
-def _curve(points: Sequence[tuple[float, float]]) -> Path:
-    """From the right side of the first box to the left side of the last, straight through the width of each bend."""
-    x, y = points[0][0] + WIDTH, points[0][1]
-    half = (ACROSS - WIDTH) / 2
-    vertices, codes = [(x, y)], [Path.MOVETO]
-    for left, height in points[1:]:
-        vertices += [(x + half, y), (left - half, height), (left, height), (left + WIDTH, height)]
-        codes += [Path.CURVE4] * 3 + [Path.LINETO]
-        x, y = left + WIDTH, height
-    return Path(vertices[:-1], codes[:-1])
-
-
-def _box(axes: Axes, node: str, x: float, y: float, verdict: str) -> None:
-    sign, _, tone = VERDICTS.get(verdict, ("•", "*", "none"))
-    edge, fill = TONES[tone]
-    shape = FancyBboxPatch(
-        (x, y - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.05",
-        facecolor=fill, edgecolor=edge, linewidth=0.9, zorder=3,
-    )  # fmt: skip
-    axes.add_patch(shape)
-    axes.text(x + 0.09, y, sign, va="center_baseline", fontsize=8, color=edge, zorder=4)
-    axes.text(x + 0.27, y, short(node), va="center_baseline", fontsize=8, color="#1b1f24", zorder=4)
+    subject = f"paper {paper}" if paper else "all papers"
+    alt = f"Graph of {len(nodes)} claims, {subject}: refuted or improvable ones and the results they reach. {words}."
+    data = [
+        {"used": used, "user": user, "used as printed": verdicts[used], "user as printed": verdicts[user],
+         "effect": effect_of(used).word}
+        for used, user in edges
+    ]  # fmt: skip
+    stem = f"downstream-{NAMES.get(paper, paper).replace('_', '-')}" if paper else "downstream-all"
+    return FigureSpec(stem, figure, data, alt)

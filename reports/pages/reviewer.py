@@ -21,10 +21,11 @@ from reports.page import (
     Table,
     anchor_of,
 )
-from reports.pages.ledger_graph import affected, downstream_figure
-from reports.pages.ledger_rows import TITLES, Row, by_paper, descendants, link, rows, short, users
+from reports.pages.ledger_graph import STYLES, affected, downstream_figure, label, reached, style_of
+from reports.pages.ledger_rows import TITLES, Row, by_paper, link, rows, short, users
 from reports.typeset import typeset
 from verify.coverage import STATES, Coverage, coverage
+from verify.effects import EFFECTS, effect_of
 from verify.registry import claims
 
 ORDER = ("proved", "enclosed", "exact", "supported", "refuted", "untestable", "inconclusive", "error")
@@ -38,7 +39,7 @@ def build(context: Context) -> Page:
     state = coverage(c for c in claims() if c.paper != "user")
     blocks: list[Block] = [
         Heading("Verdicts"),
-        *_counts(found),
+        *counts(found),
         Heading("Refuted as printed"),
         *_refuted(found),
         Heading("What they touch"),
@@ -56,7 +57,7 @@ def build(context: Context) -> Page:
     return Page("reviewer", "Reviewer's summary", lead, tuple(blocks))
 
 
-def _counts(found: Sequence[Row]) -> list[Block]:
+def counts(found: Sequence[Row]) -> list[Block]:
     """Claims by verdict as printed and, for the refuted ones, by category; a row per paper."""
     verdicts = [v for v in ORDER if any(row["verdict_printed"] == v for row in found)]
     refuted = [row for row in found if row["verdict_printed"] == "refuted"]
@@ -118,17 +119,31 @@ def _refuted_table(found: Sequence[Row], direct: dict[str, list[str]], id: str) 
             link(row["id"], short(row["id"])),
             Prose(_corrected(row, known)),
             Prose(typeset(row["downstream"], known) or "none"),
-            Prose(_users(row["id"], direct)),
+            Prose(consequence(row, direct)),
         )
-        for row in found
+        for row in sorted(found, key=importance)
     ]
     columns = (
         "claim",
         Column("corrected statement, and its verdict", wrap=True),
         Column("effect downstream", wrap=True),
-        Column("used by", wrap=True),
+        Column("results that rest on it", wrap=True),
     )
     return Table(columns, body, caption=f"{len(body)} refuted as printed, and what is true instead", id=id)
+
+
+def importance(row: Row) -> int:
+    """Theorems first, slips last."""
+    word = effect_of(row["id"]).word
+    return EFFECTS.index(word) if word in EFFECTS else len(EFFECTS)
+
+
+def consequence(row: Row, direct: dict[str, list[str]]) -> str:
+    """What a claim does to the theorems, and the results downstream of it as links."""
+    ends = reached(row["id"], direct)
+    words = ", ".join(f"[{label(user, row['paper'])}](#{anchor_of(user)})" for user in ends)
+    effect = STYLES[style_of(row)].words
+    return f"**{effect}**" + (f"; reaches {words}" if words else "")
 
 
 def _corrected(row: Row, known: Set[str]) -> str:
@@ -136,33 +151,30 @@ def _corrected(row: Row, known: Set[str]) -> str:
     return f"{words} (**{row['verdict_corrected']}**)" if row["verdict_corrected"] else words
 
 
-def _users(id: str, direct: dict[str, list[str]]) -> str:
-    """Direct users as links; how many more through them."""
-    near = direct[id]
-    further = len(descendants(id, direct)) - len(near)
-    words = ", ".join(f"[{short(user)}](#{anchor_of(user)})" for user in near)
-    return (words + (f"; {further} more through these" if further else "")) or "–"
-
-
 def _graphs(found: Sequence[Row]) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
-            "An arrow leads from a statement to one that uses it. Red with ✗: refuted as printed; the other boxes hold "
-            "as printed. Whether a later result survives is said above, under effect downstream: most "
-            "do, with the corrected statement in place of the printed one."
+            "An arrow leads from a statement to one that uses it, directly or through statements that hold and are "
+            "not drawn; an arrow that follows from two others is left out. Bold: theorems, propositions, corollaries "
+            "and remarks. ✗: refuted as printed. The colour says what a statement does to the results it reaches: "
+            "where it is not red they stand, with the corrected statement in place of the printed one and the same "
+            "exponents."
         )
     ]
     direct = users(found)
+    overall = downstream_figure(found)
+    if overall:
+        blocks.append(Figure(overall, caption="All four papers: what changes a theorem, an exponent or a constant."))
     for paper, members in by_paper(found).items():
-        spec = downstream_figure(members, paper)
+        spec = downstream_figure(found, paper)
         if spec:
-            blocks.append(Figure(spec, caption=f"Paper {paper}: refuted statements and all that builds on them."))
-        alone = [row["id"] for row in members if row["verdict_printed"] == "refuted" and not direct[row["id"]]]
-        alone = [id for id in alone if id not in affected(members)[0]]
+            blocks.append(Figure(spec, caption=f"Paper {paper}: refuted or improvable, and the results reached."))
+        alone = [r["id"] for r in members if r["verdict_printed"] == "refuted" and not reached(r["id"], direct)]
+        alone = [id for id in alone if id not in affected(found, paper)[0]]
         if alone:
-            words: list[str | Link] = [f"Paper {paper}, refuted and used by no other claim: "]
+            words: list[str | Link] = [f"Paper {paper}, refuted, and no result rests on it: "]
             for id in alone:
-                words += [link(id, short(id)), ", " if id != alone[-1] else "."]
+                words += [link(id, label(id)), ", " if id != alone[-1] else "."]
             blocks.append(Paragraph(tuple(words)))
     return blocks
 
