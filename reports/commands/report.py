@@ -17,6 +17,7 @@ from synthetic.errors import InputError
 from verify.environment import manifest
 
 PAGES: dict[str, str] = {
+    "found": "reports.pages.found:build",
     "reviewer": "reports.pages.reviewer:build",
     "ledger": "reports.pages.ledger:build",
     "bias": "reports.pages.bias:build",
