@@ -34,7 +34,8 @@ class Range:
     """A printed range and the inequality that needs it.
 
     ``sides(instance, arithmetic)`` reads ``instance["share"]``, the parameter in units of its printed bound, and
-    certifies every other assumption of the statement. ``printed`` and ``parameter`` are text.
+    certifies every other assumption of the statement. ``printed`` and ``parameter`` are text. ``start``: the first
+    share tried, 1 where a smaller parameter fails as well (a rate of contraction).
     """
 
     paper: str
@@ -44,6 +45,7 @@ class Range:
     sides: Evaluate
     instances: Sequence[Instance]
     arithmetic: Arithmetic = "rational"
+    start: Fraction = GRID[0]
     cap: Fraction = GRID[-1]
     note: str = ""
 
@@ -60,7 +62,7 @@ class Range:
         ``below``: what another instance gave; a failure from there on is of no interest.
         """
         good = Fraction(0)
-        for tried in (s for s in GRID if s <= self.cap):
+        for tried in (s for s in GRID if self.start <= s <= self.cap):
             if below is not None and tried > below and good >= below:
                 return None
             if not self.holds(instance, tried):

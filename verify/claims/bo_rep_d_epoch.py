@@ -299,7 +299,7 @@ def eq_34_37(need: str = "32", level: str = "quick") -> Evidence:
     Checked: the four bounds at the printed schedule; and (37) from Lemma D.1 with 4λ/3 (4/3 · 3/8 = 1/2), λ of (38).
     """
     count = 40 if level == "quick" else 1000
-    parts = (("R_1", "1"), ("R_2", "1"), ("P_0", "1"), ("P_1", "3/4"))
+    parts = (("R_1", "1"), ("R_2", "1"), ("P_0", "1"), ("P_1", "3/8"))
     bounds = tuple(
         Instances(
             w,
