@@ -49,6 +49,8 @@ from reports.page import (
 from synthetic.errors import InputError
 
 HERE = Path(__file__).parent
+_CLINGS_BEFORE = re.compile(r"[([{‖|√]+$")
+_CLINGS_AFTER = re.compile(r"[])}.,;:‖|!?]+(?!\w)")
 _EXPONENT = re.compile(r"^(-?[\d.]+)e([+-]?)0*(\d+)$")
 
 
@@ -210,7 +212,28 @@ def _part(part: str | Badge | Link | Formula) -> Markup:
         return Markup('<a href="#{}">{}</a>').format(anchor_of(part.anchor), part.words)
     if isinstance(part, Formula):
         return Markup(to_mathml(part.source))
-    return Markup("").join(_span(span.kind, span.text, span.anchor) for span in spans(part))
+    return _joined([(span.kind, span.text, span.anchor) for span in spans(part)])
+
+
+def _joined(pieces: list[tuple[str, str, str]]) -> Markup:
+    """The pieces of prose; a bracket, a comma or a point stays on the line of the formula that it touches."""
+    out: list[Markup] = []
+    texts = [text for _, text, _ in pieces]
+    for i, (kind, _, anchor) in enumerate(pieces):
+        shown = _span(kind, texts[i], anchor)
+        if kind == "math":
+            before = _CLINGS_BEFORE.search(texts[i - 1]) if i and pieces[i - 1][0] == "text" else None
+            after = _CLINGS_AFTER.match(texts[i + 1]) if i + 1 < len(pieces) and pieces[i + 1][0] == "text" else None
+            if before:
+                out[-1] = escape(texts[i - 1][: before.start()])
+            if after:
+                texts[i + 1] = texts[i + 1][after.end() :]
+            if before or after:
+                shown = Markup('<span class="nb">{}{}{}</span>').format(
+                    before[0] if before else "", shown, after[0] if after else ""
+                )
+        out.append(shown)
+    return Markup("").join(out)
 
 
 def _span(kind: str, text: str, anchor: str) -> Markup:

@@ -88,7 +88,7 @@ def test_refuted_with_correction_and_users(context: Context) -> None:
     assert cells[1:] == [
         "x ≤ 2 y_1 (exact)",
         "Nothing changes.",
-        "constants or step sizes change; reaches 001 Corollary 2, Theorem 1",
+        "a constant, a step size or a proof changes; reaches 001 Corollary 2, Theorem 1",
     ]
 
 
@@ -214,7 +214,21 @@ def test_typesetting(text: str, wanted: str) -> None:
     assert typeset(text, {"f2sa_p:eq-2"}) == wanted
 
 
-MATHML = {"math", "mi", "mn", "mo", "mrow", "msub", "msup", "msubsup", "mover", "munder", "munderover", "mspace"}
+MATHML = {
+    "math",
+    "mi",
+    "mn",
+    "mo",
+    "mrow",
+    "msub",
+    "msup",
+    "msubsup",
+    "mover",
+    "munder",
+    "munderover",
+    "mspace",
+    "span",
+}
 
 
 @given(st.text(alphabet="abLxκ_^{}()|*'-$`[]\\<>=. 12nu", max_size=30))

@@ -19,8 +19,8 @@ Edge = tuple[str, str]
 RESULT = re.compile(r":(thm|prop|cor|remark|table)-")
 GREAT = re.compile(r":(thm|cor)-")
 STYLES = {
-    "theorem": Style("#a4161a", "#fbd5d1", "a theorem must be restated"),
-    "constants": Style("#b45309", "#fdebd0", "constants or step sizes change"),
+    "theorem": Style("#a4161a", "#fbd5d1", "a theorem or remark must be restated"),
+    "constants": Style("#b45309", "#fdebd0", "a constant, a step size or a proof changes"),
     "none": Style("#8a929c", "#ffffff", "slip, nothing else changes"),
     "exponent": Style("#1d4f91", "#dbe8fb", "holds, a smaller exponent does too"),
     "loose": Style("#56789c", "#f3f7fd", "holds, smaller constants do too"),
