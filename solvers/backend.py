@@ -1,8 +1,8 @@
 """Which compiled form runs a measurement: NumPy (the readable reference), numba (this CPU) or CuPy (an NVIDIA GPU).
 
-All three read the same noise and take the same steps. "auto" is numba, and NumPy where numba cannot be imported; never
-the GPU: a batch of a measurement is 64 seeds, which do not fill one, and a table should not change in its last bits
-because a machine has one. Ask for "cupy" when many seeds run together.
+All three read the same noise and take the same steps. "auto" is numba, which every installation has, and never the GPU:
+a batch of a measurement is 64 seeds, which do not fill one, and a table should not change in its last bits because a
+machine has one. Ask for "cupy" when many seeds run together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from synthetic.errors import InputError, need
+from synthetic.errors import InputError
 
 BACKENDS = ("numpy", "numba", "cupy")
 CHOICES = ("auto", *BACKENDS)
@@ -28,15 +28,11 @@ def resolve(name: str) -> str:
     """The backend that ``name`` stands for, usable here; one clear line (InputError, MissingExtra) when it is not."""
     if name not in CHOICES:
         raise InputError("backend", name, f"pass one of {', '.join(CHOICES)}")
-    if name == "auto":
-        return "numba" if importlib.util.find_spec("numba") else "numpy"
-    if name == "numba":
-        need("numba", "all", "the backend numba")
     if name == "cupy":
         from solvers.cuda.device import demand_gpu
 
         demand_gpu()
-    return name
+    return "numba" if name == "auto" else name
 
 
 def runner(kernel: str, backend: str) -> Callable[..., Any]:
@@ -44,17 +40,18 @@ def runner(kernel: str, backend: str) -> Callable[..., Any]:
     return getattr(import_module(_MODULES[kernel][resolve(backend)]), f"run_{kernel}")
 
 
-def available() -> dict[str, str]:
-    """What this machine offers, one line each: the backends, then the compilers of the CUDA sources."""
+def available() -> dict[str, tuple[bool, str]]:
+    """What this machine offers, (is it there, one line): the backends, then the compilers of the CUDA sources."""
     from solvers.cuda.device import gpu_name
 
     gpu, cupy = gpu_name(), importlib.util.find_spec("cupy")
     missing = "CuPy is installed, but no GPU answers" if cupy else "no CuPy: pip install 'bilevel-rates[cuda13]'"
-    lines = {
-        "backend numpy": "the readable reference",
-        "backend numba": "compiled for this CPU (auto)" if importlib.util.find_spec("numba") else "no numba",
-        "backend cupy": gpu or missing,
+    found = {
+        "backend numpy": (True, "the readable reference"),
+        "backend numba": (True, "compiled for this CPU: what auto takes"),
+        "backend cupy": (gpu is not None, gpu or missing),
     }
     for tool, purpose in (("nvcc", "compiles the CUDA sources to PTX"), ("g++", "runs the CUDA sources on a CPU")):
-        lines[tool] = f"{purpose}: {path}" if (path := shutil.which(tool)) else f"not found ({purpose})"
-    return lines
+        path = shutil.which(tool)
+        found[tool] = (path is not None, f"{purpose}: {path}" if path else f"not found ({purpose})")
+    return found

@@ -165,4 +165,4 @@ def test_help_says_that_the_file_is_executed(capsys: pytest.CaptureFixture[str])
 def _options(**given: str | None) -> object:
     import argparse
 
-    return argparse.Namespace(**({"preset": None, "spec": None, "problem": None, "level": "quick"} | given))
+    return argparse.Namespace(**({"preset": None, "spec": None, "problem": None, "level": "quick", "backend": "auto"} | given))

@@ -62,8 +62,11 @@ def instance(eps: float, family: Mapping[str, Any]) -> Instance:
 
 
 def stream(arguments: Mapping[str, Any]) -> int:
-    """The noise key (uint32) of a cell: cells differ in their noise, and it hangs on no computed float."""
-    named = {key: value for key, value in arguments.items() if key != "eps"}
+    """The noise key (uint32) of a cell: cells differ in their noise, and it hangs on no computed float.
+
+    The backend is no part of it: every backend runs the same trajectories.
+    """
+    named = {key: value for key, value in arguments.items() if key not in ("eps", "backend")}
     text = repr(sorted((key, sorted(v.items()) if isinstance(v, Mapping) else v) for key, v in named.items()))
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big")
 

@@ -3,8 +3,8 @@
 One result per seed: ``T`` first outer step from which ||grad phi(x_t)|| <= eps stayed over [T, sustain T] (None when
 censored), ``hit`` the first such step whether or not it lasted, ``steps`` the outer steps run, ``calls`` the
 SFO calls up to T (all that were spent, when censored) counted over nodes of non-zero weight, ``calls_printed`` the
-same with the node j = 0 that Algorithm 1 solves too, ``metered`` the calls a literal run drew (None elsewhere), and
-the schedule: nu, eta_x, eta_y, S, K, T_max, nodes, nodes_printed, log = log(1/(nu eps)).
+same with the node j = 0 that Algorithm 1 solves too, ``metered`` the calls a literal run drew (None elsewhere),
+``backend`` what ran it, and the schedule: nu, eta_x, eta_y, S, K, T_max, nodes, nodes_printed, log = log(1/(nu eps)).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
 
-from solvers.jump import JumpResult, run_jump
+from solvers.backend import runner
+from solvers.jump import JumpResult
 from solvers.jump_config import JumpConfig
-from solvers.literal_numba import LiteralResult, run_literal
+from solvers.literal import LiteralResult
 from solvers.moments import first_T_below, grad_second_moment
 from synthetic.errors import InputError
 from verify.configure import configuration
@@ -27,7 +28,7 @@ LITERAL_LIMIT = 2 * 10**11
 """Calls that one literal batch may need before it is refused: about an hour of one core."""
 
 
-def _common(config: JumpConfig, T: int | None, hit: int | None, steps: int) -> dict[str, Any]:
+def _common(config: JumpConfig, T: int | None, hit: int | None, steps: int, backend: str = "numba") -> dict[str, Any]:
     end = steps if T is None else T
     return {
         "T": T,
@@ -37,6 +38,7 @@ def _common(config: JumpConfig, T: int | None, hit: int | None, steps: int) -> d
         "calls": max(1, config.calls(end)),
         "calls_printed": max(1, config.calls(end, as_printed=True)),
         "metered": None,
+        "backend": backend,
         "nu": config.nu,
         "eta_x": config.eta_x,
         "eta_y": config.eta_y,
@@ -49,11 +51,11 @@ def _common(config: JumpConfig, T: int | None, hit: int | None, steps: int) -> d
     }
 
 
-def _per_seed(config: JumpConfig, result: JumpResult | LiteralResult) -> list[dict[str, Any]]:
+def _per_seed(config: JumpConfig, result: JumpResult | LiteralResult, backend: str) -> list[dict[str, Any]]:
     rows = []
     for i in range(len(result.seeds)):
         T, hit = (None if t[i] < 0 else int(t[i]) for t in (result.sustained, result.hit))
-        row = _common(config, T, hit, int(result.last[i]))
+        row = _common(config, T, hit, int(result.last[i]), backend)
         if len(result.checkpoints):
             row["norms"] = [float(v) for v in result.norms[i]]
             row["checkpoints"] = [int(t) for t in result.checkpoints]
@@ -68,7 +70,8 @@ def jump(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str,
     if arguments["noise"] != "gaussian":
         raise InputError("options.noise", arguments["noise"], "the jump kernel is exact for gaussian noise only")
     config = configuration(arguments, arguments["method"])
-    return _per_seed(config, run_jump(config, list(seeds)))
+    backend = arguments["backend"]
+    return _per_seed(config, runner("jump", backend)(config, list(seeds)), backend)
 
 
 def literal(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -77,7 +80,9 @@ def literal(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[s
     most = config.calls(config.T_max) * len(seeds)
     if most > LITERAL_LIMIT:
         raise InputError("options", f"up to {most:.1e} calls", f"a literal batch may draw {LITERAL_LIMIT:.0e} at most")
-    return _per_seed(config, run_literal(config, list(seeds), arguments["noise"], scale=arguments["scale"]))
+    backend = arguments["backend"]
+    result = runner("literal", backend)(config, list(seeds), arguments["noise"], scale=arguments["scale"])
+    return _per_seed(config, result, backend)
 
 
 def moments(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:

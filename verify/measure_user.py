@@ -108,7 +108,7 @@ def _measure(
         columns = measured_row(chosen, exponent(p), default_margin(p), neighbours(p, asked.p))[0]
         # A word of contradiction would be about the theorem, which holds for small eps; here eps is what one affords.
         columns["verdict"] = "not judged"
-        rows.append({"p": p, "stencil": asked.stencil, **columns})
+        rows.append({"p": p, "stencil": asked.stencil, **columns, "backend": "numpy"})
         series[f"p = {p}"] = {"p": p, **curve(chosen)}
     notes = (
         f"{problem.name}: mu {scales['mu']:.3g}, L_g {scales['L_g']:.3g}, L_phi {scales['L_phi']:.3g} and ||grad phi|| "

@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from synthetic.errors import InputError
 from verify.engine import Progress, run
 from verify.experiment import Experiment
+from verify.schemas import KERNELS
 from verify.store import Store
 
 LEVELS = ("quick", "full")
@@ -109,8 +110,31 @@ def run_preset(
     with opened(store) as place:
         rows, failures = run_experiments(chosen.experiments(level), place, jobs, progress)
     found = chosen.analyse(rows, level)
+    used = ", ".join(sorted({row["backend"] for row in rows if "backend" in row}))
+    table = [{**row, "backend": row.get("backend", used)} for row in found.rows] if used else found.rows
     seconds = time.perf_counter() - start
-    return Result(found.rows, found.series, found.notes, seconds, (*found.failures, *failures))
+    return Result(table, found.series, found.notes, seconds, (*found.failures, *failures))
+
+
+def on_backend(preset: Preset, backend: str) -> Preset:
+    """The preset with its jump and literal kernels run by ``backend`` (see solvers.backend), where they leave it open.
+
+    The choice enters the specification of every cell, so a store keeps the backends apart. InputError when nothing in
+    the preset leaves a choice and the backend asked for is not what runs it anyhow.
+    """
+
+    def choosable(experiment: Experiment) -> bool:
+        return "backend" in KERNELS[experiment.kernel].options and "backend" not in experiment.axes
+
+    def experiments(level: str) -> list[Experiment]:
+        return [
+            replace(e, options={**e.options, "backend": backend}) if choosable(e) else e
+            for e in preset.experiments(level)
+        ]
+
+    if backend != "numba" and not any(map(choosable, preset.experiments("quick"))):
+        raise InputError("backend", backend, f"{preset.name} has no kernel that runs elsewhere than on numba")
+    return replace(preset, experiments=experiments)
 
 
 def find_preset(name: str) -> Preset:

@@ -60,7 +60,9 @@ DIAGONAL: dict[str, Option] = {
     "b": Option("real", 1, doc="B = b I"),
 }
 
-KERNELS: dict[str, Schema] = {name: Schema(name, SCHEDULE) for name in ("jump", "literal")}
+BACKEND = Option("word", "numba", ("numpy", "numba", "cupy"), doc="what runs the kernel: the same noise on all of them")
+
+KERNELS: dict[str, Schema] = {name: Schema(name, {**SCHEDULE, "backend": BACKEND}) for name in ("jump", "literal")}
 KERNELS["moments"] = Schema("moments", {**SCHEDULE, "normalise": Option("bool", False)})
 FAMILIES: dict[str, Schema] = {
     "ramp": Schema("ramp", DIAGONAL),

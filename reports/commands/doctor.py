@@ -12,13 +12,14 @@ from typing import Any
 from reports import terminal
 from reports.commands.common import check_writable, write_json
 from reports.page import Badge, Table
+from solvers.backend import available
 
 ROOMS = ("bilevel_rates", "synthetic", "bounds", "solvers", "verify", "reports")
 CORE = ("numpy", "scipy", "sympy", "mpmath", "matplotlib", "numba", "joblib", "array-api-compat", "rich", "jinja2")
 EXTRAS = {
     "python-flint": ("flint", "rigor", "ball arithmetic: verdicts `enclosed`"),
     "scikit-learn": ("sklearn", "data", "the digits problem"),
-    "cupy-cuda12x / cupy-cuda13x": ("cupy", "cuda12", "kernels on an NVIDIA GPU"),
+    "cupy-cuda13x / cupy-cuda12x": ("cupy", "cuda13", "kernels on an NVIDIA GPU"),
     "dask": ("dask", "cluster", "trials spread over a cluster"),
     "mpi4py": ("mpi4py", "mpi", "distributed solvers over MPI"),
     "PEPit": ("PEPit", "pep", "exact worst cases of single-level lemmas"),
@@ -42,18 +43,6 @@ def shadowed(home: Path) -> list[dict[str, str]]:
     return found
 
 
-def gpu() -> str:
-    """One line about CuPy and its device; never an exception."""
-    if importlib.util.find_spec("cupy") is None:
-        return "no CuPy: pip install 'bilevel-rates[cuda12]' on a machine with an NVIDIA GPU"
-    try:
-        import cupy
-
-        return f"{cupy.cuda.runtime.getDeviceCount()} device(s)"
-    except Exception as error:  # a driver that is missing shows itself in many ways
-        return f"CuPy is installed, but no GPU answers ({type(error).__name__})"
-
-
 def findings() -> dict[str, Any]:
     """Everything that the command shows."""
     home = Path(__file__).resolve().parents[2]
@@ -72,7 +61,7 @@ def findings() -> dict[str, Any]:
         "home": str(home),
         "core": core,
         "extras": extras,
-        "gpu": gpu(),
+        "machine": {name: {"there": there, "line": line} for name, (there, line) in available().items()},
         "shadowed": shadowed(home),
         "sound": all(core.values()) and not shadowed(home),
     }
@@ -104,7 +93,9 @@ def run(options: argparse.Namespace) -> int:
             )
             for n, e in found["extras"].items()
         ]
-        rows.append(("gpu", Badge("optional", "none"), found["gpu"]))
+        rows += [
+            (n, Badge("present" if e["there"] else "optional", "none"), e["line"]) for n, e in found["machine"].items()
+        ]
         terminal.print_table(
             Table(("part", "state", "version or what to do"), rows, caption=f"bilevel-rates {found['suite']}")
         )

@@ -12,11 +12,12 @@ from reports import terminal
 from reports.commands.common import check_jobs, check_writable, load_file, write_json, write_text
 from reports.latex import latex_table
 from reports.page import VERDICTS, Badge, Column, Table
+from solvers.backend import resolve
 from synthetic.errors import InputError
 from verify.experiment import Experiment
 from verify.measure_spec import experiment_preset
 from verify.measure_user import measure_user
-from verify.preset import Preset, Result, Row, find_preset, run_preset
+from verify.preset import Preset, Result, Row, find_preset, on_backend, run_preset
 from verify.store import Store, StoreError
 
 FORMATS = {
@@ -24,7 +25,19 @@ FORMATS = {
     "slope_S": ".3f", "slope_K": ".3f", "eps_min": ".2e", "eps_max": ".2e", "seconds": ".1f", "margin": ".2f",
 }  # fmt: skip
 HIDDEN = frozenset(
-    ["reasons", "reason", "oracle", "margin", "hits", "runs", "seconds", "separated", "product_error", "asymptotic_log"]
+    [
+        "reasons",
+        "reason",
+        "oracle",
+        "margin",
+        "hits",
+        "runs",
+        "seconds",
+        "separated",
+        "product_error",
+        "asymptotic_log",
+        "backend",
+    ]
 )
 """Columns that are in the JSON, and too wide or too fine for a terminal."""
 COUNTS = ("sfo_min", "sfo_max")
@@ -53,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
             print(terminal.clean(note))
         for failure in result.failures:
             print(terminal.clean(f"failed: {failure}"))
-        print(f"{len(result.rows)} lines, {result.seconds:.1f} s")
+        used = ", ".join(sorted({row["backend"] for row in result.rows if "backend" in row}))
+        print(f"{len(result.rows)} lines, {result.seconds:.1f} s" + (f", backend {used}" if used else ""))
     return 1 if result.failures or any(deviates(row) for row in result.rows) else 0
 
 
@@ -72,11 +86,15 @@ def chosen(options: argparse.Namespace) -> Measure:
         instance = getattr(load_file("--problem", path), name, None)
         if instance is None:
             raise InputError("--problem", options.problem, f"the file defines no {name}")
+        if options.backend not in ("auto", "numpy"):
+            raise InputError("--backend", options.backend, "your own instance runs on numpy, through its methods")
         prepared = measure_user(instance, experiment, options.level)
         return lambda store, jobs, show: prepared(show)
     if not options.preset and not options.spec:
         raise InputError("--preset", None, "pass --preset NAME, a SPEC.toml or --problem FILE.py:NAME")
     preset: Preset = find_preset(options.preset) if options.preset else experiment_preset(Experiment.read(options.spec))
+    if options.backend != "auto":
+        preset = on_backend(preset, resolve(options.backend))
     return lambda store, jobs, show: run_preset(preset, options.level, store, jobs, show)
 
 
