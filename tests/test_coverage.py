@@ -49,11 +49,9 @@ def test_deferrals_name_the_work_that_closes_them() -> None:
     assert all(why.removeprefix("deferred: issue ")[:1].isdigit() for why in deferred), deferred
 
 
-def test_papers_whose_rows_are_not_deferred_wholesale() -> None:
-    """A deferral of a row of 000 or 001 needs an algorithm or an instance that is not built yet: few do."""
+def test_no_row_is_deferred() -> None:
     state = coverage(claims())
-    early = [row.key for row in inventory() if row.paper in ("000", "001") and state.state(row.key) == "deferred"]
-    assert len(early) <= 5, early
+    assert [row.key for row in inventory() if state.state(row.key) == "deferred"] == []
 
 
 def test_a_claim_taken_away_opens_its_rows(state: Coverage) -> None:
