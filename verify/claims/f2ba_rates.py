@@ -84,8 +84,8 @@ def prop_51(radius: int = 1, waits: bool = True) -> Evidence:
     return Evidence(
         (Instances("gain of wait steps >= F", evaluate, grid, "float", second="mpmath"),),
         notes="One family of saddles, and the exact gradient of L*. That wait steps gain F or certify the "
-        "point for every function is the cited analysis, not checked; runs with inexact inner loops, and their share of "
-        "successes, are in the preset rates-deterministic. The listing is read as in f2ba:alg-2.",
+        "point for every function is the cited analysis, not checked; runs with inexact inner loops, and the share of "
+        "them that succeeds, are in the preset rates-deterministic. The listing is read as in f2ba:alg-2.",
     )
 
 
