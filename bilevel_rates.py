@@ -37,6 +37,8 @@ _PUBLIC = {
     "solvers.f2sa_p": ("F2SAp",),
     "solvers.f2sa_2": ("F2SA2",),
     "verify.evidence": ("Evidence", "Identity", "Instances", "Sides"),
+    "verify.conformance.kit": ("check_solver", "violated"),
+    "verify.conformance.subject": ("Finding",),
     "verify.registry": ("claim", "claims", "run_claim"),
 }
 _WHERE = {name: module for module, names in _PUBLIC.items() for name in names}

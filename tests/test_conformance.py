@@ -17,44 +17,31 @@ from verify.conformance.held import TILT, decode, settle
 from verify.conformance.kit import CHECKS, check, violated
 from verify.conformance.own import own
 from verify.conformance.subject import instance, quadratic, subject
+from verify.user_file import load_file
 
-FAULTS = Path(__file__).parent / "planted" / "faults.py"
-PLANTED = {
-    "crossed": ("bias", "slope -0.0"),
-    "wrong_sign": ("bias", "slope 2"),
-    "fixed_nu": ("bias", "does not depend"),
-    "fixed_schedule": ("exponent", "is reached by"),
-    "mis_scaled": ("bias", "at Q ="),
-    "aliased": ("momentum", "correction is zero"),
-    "unpaired": ("momentum", "no sample"),
-    "wrong_share": ("momentum", "weights"),
-    "half_spider": ("momentum", "weights"),
-    "multiplied": ("calls", "metered"),
-    "past_the_oracle": ("oracle", "grad_f"),
-    "at_the_node": ("own accuracy", "exact"),
-    "cold_and_short": ("lower level", "y*_0"),
-    "batch_ignored": ("variance", "variance falls 1 times"),
-    "unseeded": ("determinism", "same seed twice"),
-    "ascent": ("stationarity", "->"),
-    "numpy_only": ("array API", "ndarray out"),
-    "one_sided": ("calls", "metered"),
-}
-"""name in planted/faults.py -> (the check that must refute it, words of its evidence)."""
+FAULTS, MOMENTA = (Path(__file__).parent / "planted" / name for name in ("faults.py", "momenta.py"))
+PLANTED = [(str(path), name) for path in (FAULTS, MOMENTA) for name in load_file("FILE.py", str(path)).REFUTED_BY]
 
 
-@pytest.mark.parametrize("name", PLANTED)
-def test_every_planted_fault_is_refuted(name: str) -> None:
-    if PLANTED[name][0] == "array API":
+def expected(path: str, name: str) -> tuple[str, str]:
+    """The check that must refute the fault, and words of its evidence."""
+    return load_file("FILE.py", path).REFUTED_BY[name]
+
+
+@pytest.mark.parametrize(("path", "name"), PLANTED, ids=[name for _, name in PLANTED])
+def test_every_planted_fault_is_refuted(path: str, name: str) -> None:
+    wanted, words = expected(path, name)
+    if wanted == "array API":
         pytest.importorskip("array_api_strict")
-    (fault,) = load(f"{FAULTS}:{name}")
-    (finding,) = check(fault, only=[PLANTED[name][0]])
+    (fault,) = load(f"{path}:{name}")
+    (finding,) = check(fault, only=[wanted])
     assert finding.verdict == "violates", finding
-    assert PLANTED[name][1] in finding.evidence
+    assert words in finding.evidence
 
 
 def test_every_check_can_fail() -> None:
     """Each check but "known quadratic" (below) has a planted fault that it refutes."""
-    assert {c for c, _ in PLANTED.values()} | {"known quadratic"} == set(CHECKS)
+    assert {expected(*fault)[0] for fault in PLANTED} | {"known quadratic"} == set(CHECKS)
     (fault,) = load(f"{FAULTS}:wrong_sign")
     assert [f.verdict for f in check(fault, only=["known quadratic"])] == ["violates"]
 

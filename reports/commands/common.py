@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from synthetic.errors import InputError
+from verify.user_file import load_file
+
+__all__ = ["check_jobs", "check_writable", "jsonable", "load_file", "write_json", "write_text"]
 
 
 def write_text(argument: str, target: str, text: str) -> None:
@@ -53,26 +53,6 @@ def check_writable(argument: str, target: str | None) -> None:
         raise InputError(argument, target, f"the folder {parent} does not exist; create it first")
     if Path(str(target)).is_dir():
         raise InputError(argument, target, "this is a folder; name a file")
-
-
-def load_file(argument: str, path: str) -> ModuleType:
-    """Execute a user's Python file by its path (never by name) and return it as a module."""
-    file = Path(path)
-    if file.suffix != ".py" or not file.is_file():
-        raise InputError(argument, path, "pass the path of an existing .py file")
-    name = "user_" + hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise InputError(argument, path, "Python cannot load this file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(argument, path, f"the file raised {type(error).__name__}: {error}") from error
-    return module
 
 
 def check_jobs(jobs: int) -> int:

@@ -17,6 +17,27 @@ from synthetic.arrays import norm
 NU, ETA = 0.1, 0.4
 PENALTY = {"nu": NU, "eta_x": 0.05, "eta_y": ETA, "S": 2, "K": 10, "T": 60, "normalise": False}
 SERIES = {"T": 60, "alpha": ETA, "eta": ETA, "Q": 4}
+REFUTED_BY = {
+    "crossed": ("bias", "slope -0.0"),
+    "wrong_sign": ("bias", "slope 2"),
+    "fixed_nu": ("bias", "does not depend"),
+    "fixed_schedule": ("exponent", "is reached by"),
+    "mis_scaled": ("bias", "at Q ="),
+    "aliased": ("momentum", "correction is zero"),
+    "unpaired": ("momentum", "no sample"),
+    "wrong_share": ("momentum", "weights"),
+    "half_spider": ("momentum", "weights"),
+    "multiplied": ("calls", "metered"),
+    "past_the_oracle": ("oracle", "grad_f"),
+    "at_the_node": ("own accuracy", "exact"),
+    "cold_and_short": ("lower level", "y*_0"),
+    "batch_ignored": ("variance", "variance falls 1 times"),
+    "unseeded": ("determinism", "same seed twice"),
+    "ascent": ("stationarity", "->"),
+    "numpy_only": ("array API", "ndarray out"),
+    "one_sided": ("calls", "metered"),
+}
+"""name -> (the check that must refute it, words of its evidence)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,11 @@ Optional attributes say what a solver claims; each is a promise that is then che
     nodes                the stencil (-1, 1), (0, 1), ... (or ``stencil``): the bias on a quadratic is then known
     batch                name of the field that divides the variance of the step in x
     iterates(state)      {nu: iterate} of what should approach y*_nu(x); default {0: state.y}
-    momentum             "storm", "spider": a correction on one sample at two points
+    momentum             "storm", "spider": a correction on one sample at two points; "average": a moving average
+    share                its weight a of the new sample: a number, a field's name, a function of the step, or {"x": ..,
+                         "y": ..} of these
+    strata(step)         (i, n): which of n equally likely values the solver's own randomness takes in this step; the
+                         bias is then read stratum by stratum, with far less noise
     accuracy(problem, state)  the solver's own measure of ||grad phi(x)||
     hold(state, x)       the state at another x, when replacing the field x is not enough
     claimed_eps          a run that terminates has exact ||grad phi|| <= claimed_eps
@@ -29,7 +33,8 @@ all else of order 1: hand in a configuration with steps that suit it (a step in 
 
 How it looks inside without being told where: a linear term b'x added to f shifts grad phi by exactly b, so the answer
 of the step in x to b reveals the step size, hence the estimate behind the step (:mod:`verify.conformance.held`).
-Adding to single answers of the oracle reveals the weights of a momentum (:mod:`verify.conformance.momentum`).
+Adding to single answers of the oracle reveals the weights of a momentum (:mod:`verify.conformance.momentum`,
+:mod:`verify.conformance.average`).
 
 Verdicts: conforms; violates, with the evidence; not applicable, with the reason; undecided, with what is missing.
 It judges honest mistakes: code that sets out to fool it (that reads private attributes of the oracle) can.

@@ -11,7 +11,7 @@ so that lower-level iterates, auxiliary variables and momenta settle and Phi app
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,10 @@ from verify.conformance.watch import tilt
 
 TILT = np.array([0.9, -0.7])
 NO_STEP = "the step in x is not a step along an estimate"
+START = 20
+"""Steps after which a step in x must show a direction: a momentum that starts at 0 has none at first."""
+TOO_SLOW = "it averages over more steps than the kit makes"
+UNEVEN = "its strata are not equally likely"
 
 
 def decode(d: np.ndarray, d_b: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -47,14 +51,13 @@ def decode(d: np.ndarray, d_b: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, n
 class Settled:
     """What a held run came to. ``status``: "settled", "random" (``error`` is a standard error) or a reason.
 
-    Phi (runs, dx); distances[nu] (steps, runs): of the lower iterates to y*_nu.
+    Phi (runs, dx); ``state`` of the copy without tilt.
     """
 
     status: str
     Phi: np.ndarray
     error: float
     steps: int
-    distances: dict[float, np.ndarray]
     state: Any
 
     @property
@@ -67,57 +70,88 @@ def settle(
     tolerance: float = 1e-11,
 ) -> Settled:  # fmt: skip
     """Run with x (runs, dx) held until Phi stays the same for 6 steps."""
-    runs, solver = len(x), subject.solver
     b = TILT[: x.shape[1]]
-    oracles = [on.oracle(runs=runs, first=first, noise=noise), on.oracle(runs=runs, first=first, noise=noise)]
-    oracles[1].shift = tilt(b)
-    states = [solver.init(o.problem, x) for o in oracles]
+    solver, oracle, both = subject.solver, *_side_by_side(on, x, b, noise, first)
+    state = solver.init(oracle.problem, both)
     Phis: list[np.ndarray] = []
-    distances: dict[float, list[np.ndarray]] = {}
     still = 0
     for t in range(steps):
-        moved = []
-        for i, oracle in enumerate(oracles):
-            after = solver.step(states[i], oracle)
-            moved.append(to_numpy(after.x) - x)
-            states[i] = subject.hold(after, x=x)
-        for nu, y in subject.iterates(states[0], on.problem.dim_y).items():
-            away = np.linalg.norm(to_numpy(y) - on.problem.y_star(x, nu), axis=-1)
-            distances.setdefault(nu, []).append(away)
-        found = decode(moved[0], moved[1], b)
+        after = solver.step(state, oracle)
+        moved = to_numpy(after.x) - both
+        state = subject.hold(after, x=both)
+        found = decode(moved[: len(x)], moved[len(x) :], b)
         if found is None:
-            if t < steps // 2 and np.all(np.isfinite(moved[0])):
-                continue  # a momentum that starts at 0 has no direction yet
-            return Settled(
-                "the step in x is not a step along an estimate", np.full_like(x, np.nan), np.nan, t, {}, None
-            )
+            if t < START and np.all(np.isfinite(moved)):
+                continue
+            return Settled(NO_STEP, np.full_like(x, np.nan), np.nan, t, None)
         Phis.append(found[0])
         if not np.all(np.abs(found[0]) < 1e8):
-            return Settled("it diverged: choose smaller steps", found[0], np.nan, t, {}, None)
+            return Settled("it diverged: choose smaller steps", found[0], np.nan, t, None)
         if len(Phis) > 1:
             near = np.max(np.abs(Phis[-1] - Phis[-2])) <= tolerance * (1 + np.max(np.abs(Phis[-1])))
             still = still + 1 if near else 0
         if still >= 6:
             break
-    return _summary(Phis, still >= 6, {nu: np.array(v) for nu, v in distances.items()}, states[0])
+    found_ = _summary(Phis, still >= 6, state)
+    which = subject.strata
+    if found_.status in ("random", TOO_SLOW) and which is not None:
+        half = len(Phis) // 2
+        visited = [which(t) for t in range(steps - len(Phis), steps)]
+        return stratified(found_, np.array(Phis[half:]), visited[half:])
+    return found_
 
 
-def _summary(Phis: list[np.ndarray], done: bool, distances: dict[float, np.ndarray], state: Any) -> Settled:
+def _summary(Phis: list[np.ndarray], done: bool, state: Any) -> Settled:
     path = np.array(Phis)
     if done:
-        return Settled("settled", path[-1], 0.0, len(path), distances, state)
+        return Settled("settled", path[-1], 0.0, len(path), state)
     n = len(path)
     if n < 40:
-        return Settled("no estimate could be read", path[-1] if n else np.full(1, np.nan), np.nan, n, distances, state)
+        return Settled("no estimate could be read", path[-1] if n else np.full(1, np.nan), np.nan, n, state)
     jumps = np.max(np.abs(np.diff(path, axis=0)), axis=(1, 2))
     if np.max(jumps[-n // 4 :]) < 0.01 * np.max(jumps[n // 4 : n // 2]):
         rest = float(20 * np.max(jumps[-n // 4 :]))
         small = rest < 1e-5
-        return Settled("settled" if small else "it has not settled", path[-1], rest, n, distances, state)
-    kept = path[n // 2 :]
-    means = np.array([part.mean(axis=0) for part in np.array_split(kept, 20)])
-    error = float(np.max(means.std(axis=0, ddof=1)) / np.sqrt(len(means)))
-    return Settled("random", means.mean(axis=0), error, n, distances, state)
+        return Settled("settled" if small else "it has not settled", path[-1], rest, n, state)
+    mean, error = batch_means(path[n // 2 :])
+    return Settled("random" if np.isfinite(error) else TOO_SLOW, mean, error, n, state)
+
+
+def batch_means(path: np.ndarray, batches: int = 20) -> tuple[np.ndarray, float]:
+    """(mean, its standard error) of path (n, runs, dx), as the largest over the coordinates.
+
+    A momentum correlates neighbours: with rho the correlation of neighbouring batches the variance of the mean is
+    (1 + rho)/(1 - rho) times that of independent ones. Above rho = 0.6 the error cannot be told: inf.
+    """
+    means = np.array([part.mean(axis=0) for part in np.array_split(path, batches)])
+    away = means - means.mean(axis=0)
+    square = np.sum(away**2, axis=0)
+    rho = np.sum(away[1:] * away[:-1], axis=0) / np.where(square > 0, square, 1.0)
+    worst = float(np.max(np.maximum(rho, 0.0)))
+    if worst > 0.6:
+        return means.mean(axis=0), float("inf")
+    error = np.sqrt(square / (batches - 1) / batches * (1 + np.maximum(rho, 0)) / (1 - np.maximum(rho, 0)))
+    return means.mean(axis=0), float(np.max(error))
+
+
+def stratified(found: Settled, path: np.ndarray, strata: list[tuple[int, int]]) -> Settled:
+    """``found`` with the mean over equally likely strata of the mean in each; path (n, runs, dx), strata (index, of).
+
+    The number of visits of each is left out of the mean, and with it most of the noise; it is tested instead.
+    """
+    from scipy.special import chdtrc
+
+    index, number = np.array([i for i, _ in strata]), strata[0][1]
+    visits = np.bincount(index, minlength=number)
+    expected = len(index) / number
+    if len(visits) > number or chdtrc(max(number - 1, 1), float(np.sum((visits - expected) ** 2) / expected)) < 1e-6:
+        return replace(found, status=UNEVEN)
+    if np.min(visits) < 2:
+        return found
+    parts = [path[index == i] for i in range(number)]
+    square = sum(part.var(axis=0, ddof=1) / len(part) for part in parts) / number**2
+    mean = np.mean([part.mean(axis=0) for part in parts], axis=0)
+    return replace(found, status="random", Phi=mean, error=float(np.sqrt(np.max(square))))
 
 
 def snapshot(
@@ -125,14 +159,18 @@ def snapshot(
 ) -> np.ndarray | None:
     """Phi (runs, dx) of the last of some held steps under ``noise``."""
     b = TILT[: x.shape[1]]
-    oracles = [on.oracle(runs=len(x), first=first, noise=noise) for _ in range(2)]
-    oracles[1].shift = tilt(b)
-    ends = []
-    for oracle in oracles:
-        state = subject.solver.init(oracle.problem, x)
-        for _ in range(steps):
-            after = subject.solver.step(state, oracle)
-            state = subject.hold(after, x=x)
-        ends.append(to_numpy(after.x) - x)
-    found = decode(ends[0], ends[1], b)
+    oracle, both = _side_by_side(on, x, b, noise, first)
+    state = subject.solver.init(oracle.problem, both)
+    for _ in range(steps):
+        after = subject.solver.step(state, oracle)
+        state = subject.hold(after, x=both)
+    moved = to_numpy(after.x) - both
+    found = decode(moved[: len(x)], moved[len(x) :], b)
     return None if found is None else found[0]
+
+
+def _side_by_side(on: Instance, x: np.ndarray, b: np.ndarray, noise: Any, first: int) -> tuple[Any, np.ndarray]:
+    """(an oracle for the runs and their tilted copies, on the same samples; x of both)."""
+    oracle = on.oracle(runs=len(x), first=first, noise=noise, copies=2)
+    oracle.shift = tilt(np.concatenate([0.0 * x, np.broadcast_to(b, x.shape)]))
+    return oracle, np.concatenate([x, x])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from synthetic.errors import InputError
 from verify.conformance.bias import check_bias, check_known_answer, check_variance
@@ -17,8 +18,9 @@ from verify.conformance.runs import (
     check_lower,
     check_oracle,
     check_stationarity,
+    raised,
 )
-from verify.conformance.subject import Finding, Instance, Subject, instance
+from verify.conformance.subject import Finding, Instance, Subject, instance, subject
 
 CHECKS: dict[str, Callable[[Subject, Instance, int], Finding]] = {
     "oracle": check_oracle,
@@ -49,6 +51,8 @@ def check(subject: Subject, seed: int = 0, only: Sequence[str] | None = None) ->
 
 
 def _guarded(name: str, subject: Subject, on: Instance, seed: int) -> Finding:
+    if subject.only and name not in subject.only:
+        return Finding(name, "not applicable", "checked in the solver's usual configuration")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a solver that overflows is a finding, not a crash
@@ -56,7 +60,15 @@ def _guarded(name: str, subject: Subject, on: Instance, seed: int) -> Finding:
     except InputError as error:
         return Finding(name, "undecided", f"refused: {error}")
     except Exception as error:  # third-party code may raise anything; the check then shows nothing
-        return Finding(name, "undecided", f"the solver raised {type(error).__name__}: {error}")
+        return Finding(name, "undecided", f"the solver raised {raised(error)}")
+
+
+def check_solver(solver: Any, *, seed: int = 0, only: Sequence[str] | None = None) -> list[Finding]:
+    """The findings on a configured solver, a maker of one, or a bare ``hypergrad_estimate(problem, x, oracle, rng)``.
+
+    What it claims is declared by attributes, see :mod:`verify.conformance`.
+    """
+    return check(subject(getattr(solver, "__name__", type(solver).__name__), solver), seed, only)
 
 
 def violated(findings: Sequence[Finding]) -> bool:

@@ -2,6 +2,8 @@
 
     h_t = s(new) + (1 - a)(h_{t-1} - s(old)),    one sample s at two points,    0 <= a < 1 ("spider": a = 0)
 
+(moving averages, which ask one point only, are :mod:`verify.conformance.average`).
+
 Within one step the log shows which sample is asked at two points; the old one is the one that was asked before, under
 another address. If both are the same point, the correction is zero. The weights of s(new), s(old) and h_{t-1} follow
 from adding a vector to one answer alone: to s(new) at t, to s(old) at t, to s(new) at t - 1; the step size follows from
@@ -113,8 +115,13 @@ def check_momentum(subject: Subject, on: Instance, seed: int) -> Finding:
     check, claimed = "momentum", subject.get("momentum")
     if claimed is None:
         return Finding(check, "not applicable", "no momentum is declared")
+    if claimed == "average":
+        from verify.conformance.average import check_average  # it uses this module
+
+        return check_average(subject, on, seed)
     if claimed not in ("storm", "spider"):
-        return Finding(check, "undecided", f'momentum = {claimed!r} is unknown to the kit; declare "storm" or "spider"')
+        known = 'declare "storm", "spider" or "average"'
+        return Finding(check, "undecided", f"momentum = {claimed!r} is unknown to the kit; {known}")
     states, logs = trajectory(subject, on, seed, 6)
     facts: dict[str, Any] = {}
     words = []
@@ -127,10 +134,11 @@ def check_momentum(subject: Subject, on: Instance, seed: int) -> Finding:
             continue
         if not all(distinct for _, (_, _, distinct) in found):
             return Finding(check, "violates", f"{which}: the old point equals the new: the correction is zero", facts)
-        seen = None
+        seen, at = None, 0
         for t, _ in found:
             seen = weights(subject, on, seed, states, logs, t, which)
             if seen is not None:
+                at = t
                 break
         if seen is None:
             continue
@@ -146,7 +154,11 @@ def check_momentum(subject: Subject, on: Instance, seed: int) -> Finding:
             good = good and abs(share - 1) < 1e-6
         if not good:
             return Finding(check, "violates", f"{which}: weights {text}; {claimed} has 1, -(1 - a), 1 - a", facts)
-        words.append(f"{which}: {text}")
+        declared = subject.share(which, at)
+        if declared is not None and abs(1 - share - declared) > 1e-6:
+            told = f"a = {1 - share:.6g} at step {at}, declared {declared:.6g}"
+            return Finding(check, "violates", f"{which}: weights {text}; {told}", facts)
+        words.append(f"{which}: {text}" + ("" if declared is None else f", a = {declared:.6g} as declared"))
     if not words:
         return Finding(check, "undecided", "the steps do not respond to the sample that is asked twice", facts)
     return Finding(check, "conforms", "weights of the new sample, the old one and h: " + "; ".join(words), facts)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from bounds.stencil import stencil
+from solvers.pieces import truncation
 from solvers.registry import SOLVERS
 from verify.conformance.subject import Subject
 
 NU, ETA_X, ETA_Y = 0.1, 0.05, 0.4
 GEOMETRIC = {"small_parameter": "Q", "bias_order": "geometric"}
 UNBIASED = {"bias_order": "unbiased"}
+RANDOM_SERIES = GEOMETRIC | {"strata": lambda solver, step: (truncation(0, step, solver.Q), solver.Q)}
 
 
 def _penalty(p: int, T: int = 80) -> Subject:
@@ -66,6 +68,7 @@ def _special() -> dict[str, Callable[[], list[Subject]]]:
     def f2sa_2() -> list[Subject]:
         solver = load["f2sa_2"]()(NU, ETA_X, ETA_Y, 2, 10, 80)
         claims: dict[str, Any] = {"small_parameter": "nu", "bias_order": 2, "nodes": (-1, 1), "batch": "S"}
+        claims["calls"] = lambda s: 2 * (s.S + s.K) * s.T
         return [Subject("f2sa_2", solver, claims | {"iterates": _two(NU, -NU)})]
 
     return {
@@ -95,28 +98,32 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         UNBIASED | {"momentum": "storm", "batch": "S"},
     ),
     "fmbo": ({"T": 250}, UNBIASED | {"momentum": "storm", "batch": "S"}),
-    "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.5}, UNBIASED),
-    "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 0.5, "Q": 5, "warm": True}, GEOMETRIC),
+    "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.7}, UNBIASED | {"momentum": "average"}),
+    "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 0.05, "Q": 5, "warm": True}, RANDOM_SERIES),
     "stocbio": ({"T": 60, "alpha": ETA_Y, "eta": 0.4, "Q": 4}, GEOMETRIC | {"batch": "D_f"}),
     "aid": ({"T": 60, "eta_y": ETA_Y}, UNBIASED | {"batch": "S"}),
-    "itd": ({"T": 60, "eta_y": ETA_Y, "D": 4}, {"small_parameter": "D", "bias_order": "geometric", "batch": "S"}),
-    "mrbo": ({"T": 60, "eta": 0.4, "Q": 4}, GEOMETRIC | {"momentum": "storm", "batch": "S"}),
+    "itd": (
+        {"T": 60, "eta_y": ETA_Y, "D": 4, "warm": True},
+        {"small_parameter": "D", "bias_order": "geometric", "batch": "S"},
+    ),
+    "mrbo": ({"T": 60, "eta": 0.4, "Q": 2, "c_x": 25.0, "c_y": 25.0}, GEOMETRIC | {"momentum": "storm", "batch": "S"}),
     "vrbo": (
         {"T": 60, "eta": 0.4, "Q": 6, "beta": 0.3, "period": 5, "alpha": 0.05},
-        {"momentum": "spider"},
+        {"momentum": "spider", "iterates": lambda state: {}},
     ),
-    "sustain": ({"T": 700, "L": 3.0, "Q": 5}, GEOMETRIC | {"momentum": "storm"}),
-    "ttsa": ({"T": 60, "L": 3.0, "Q": 5}, GEOMETRIC),
+    "sustain": ({"T": 700, "L": 3.0, "Q": 5, "c_f": 300.0}, {"momentum": "storm"}),
+    "ttsa": ({"T": 60, "L": 3.0, "Q": 5, "beta": ETA_Y, "b": 0.1, "a": 0.2}, RANDOM_SERIES),
     "soba": ({"T": 80, "rho": 0.3}, UNBIASED),
-    "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED),
+    "ma_soba": ({"T": 80, "rho": 0.3}, UNBIASED | {"momentum": "average", "share": "theta"}),
     "saba": ({"T": 400, "rho": 0.1}, UNBIASED),
     "amigo": ({"T": 60, "alpha": 0.3, "eta": 0.3}, UNBIASED | {"batch": "S_f"}),
-    "fsla": ({"T": 80, "gamma": 0.3, "tau": 0.3}, UNBIASED | {"momentum": "storm"}),
+    "fsla": ({"T": 80, "gamma": 0.3, "tau": 0.3}, UNBIASED | {"momentum": "storm", "share": "eta"}),
     "bome": ({"T": 200, "alpha": 0.4}, {}),
     "f3sa": (
         {"T": 120, "alpha": ETA_Y * NU, "gamma": ETA_Y, "lam": 1 / NU},
         {
             "momentum": "storm",
+            "share": "eta_low",
             "nodes": (0, 1),
             "small_parameter": "1/lambda",
             "small_value": NU,
@@ -124,9 +131,24 @@ PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "iterates": _two(NU, 0.0),
         },
     ),
-    "pzobo": ({"T": 60, "alpha": ETA_Y, "N": 4}, {"small_parameter": "N", "bias_order": "geometric"}),
+    "pzobo": ({"T": 60, "alpha": ETA_Y, "N": 4, "Q": 64}, {"small_parameter": "N", "bias_order": "geometric"}),
 }
 """name -> (configuration, claims) of those that need no more than that."""
+
+
+SHARES: dict[str, Callable[[Any], dict[str, Callable[[int], float]]]] = {
+    "fdehbo": lambda s: _squares(s.alpha, {"x": s.c_f, "y": s.c_g}),
+    "fmbo": lambda s: _squares(s.alpha, {"x": s.c_f, "y": s.c_g}),
+    "mrbo": lambda s: _squares(lambda t: s.rate(t - 1), {"x": s.c_x, "y": s.c_y}),
+    "sustain": lambda s: _squares(s.alpha, {"x": s.c_f, "y": s.c_g}),
+    "bo_rep": lambda s: {"x": lambda step: 1 - s.beta},
+}
+"""name -> the shares of the new sample in the momenta of x and y, as their papers print them."""
+
+
+def _squares(rate: Callable[[int], float], factors: dict[str, float]) -> dict[str, Callable[[int], float]]:
+    """min(1, c rate_t^2)."""
+    return {which: lambda t, c=c: min(1.0, c * rate(t) ** 2) for which, c in factors.items()}  # type: ignore[misc]
 
 
 def own(name: str) -> list[Subject]:
@@ -138,4 +160,14 @@ def own(name: str) -> list[Subject]:
     solver = SOLVERS[name].load()(**configuration)
     if name == "f3sa":
         claims = claims | {"with_small": lambda nu: replace(solver, alpha=ETA_Y * nu, lam=1 / nu)}
-    return [Subject(name, solver, claims)]
+    if name in SHARES:
+        claims = claims | {"share": SHARES[name](solver)}
+    return [Subject(name, solver, claims), *_variants(name, solver)]
+
+
+def _variants(name: str, solver: Any) -> list[Subject]:
+    """Another configuration where the usual one hides the estimate behind the step in x."""
+    if name == "sustain":  # a momentum over hundreds of steps: without it the estimate is one sample
+        plain = replace(solver, c_f=1e6, c_g=100.0)
+        return [Subject("sustain (eta^f = 1)", plain, RANDOM_SERIES, only=("bias", "lower level"))]
+    return []

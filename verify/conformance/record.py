@@ -1,69 +1,118 @@
-"""All checks on all registered solvers, and the false alarms over seeds: ``python -m verify.conformance.record``.
+"""Verdicts of the kit, kept: ``python -m verify.conformance.record PART ...`` with the parts
 
-Writes verify/results/conformance.json: verdicts only, which do not depend on the machine.
+    verdicts       every registered solver through every check
+    false_alarms   SEEDS seeds, each with an instance, a start and noise of its own, one correct solver after the other
+    FILE.py        planted faults: every NAME of its table REFUTED_BY = {NAME: (check, words of the evidence)}
+
+Each part replaces its own entry of verify/results/conformance.json, together with the command that made it. Verdicts
+do not depend on the machine; the numbers in the evidence may differ in their last digits.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.special import betaincinv
+
 from solvers.registry import SOLVERS
-from verify.conformance.kit import check
+from synthetic.errors import InputError
+from verify.conformance.kit import CHECKS, check
 from verify.conformance.own import own
+from verify.conformance.subject import Finding, Subject, subject
+from verify.environment import suite_version
+from verify.user_file import load_file
 
 RECORD = Path(__file__).parents[1] / "results" / "conformance.json"
 SEEDS = 100
-WATCHED: dict[str, tuple[str, ...]] = {
-    "fmbo": ("variance", "momentum", "determinism"),
-    "soba": ("stationarity",),
-}
-"""solver -> the checks that are run on SEEDS instances, starts and noises: any "violates" is a false alarm."""
+SKIPPED = ("exponent", "array API")
+"""Checks that false_alarms leaves out: the first costs as much as all others, the second draws nothing."""
 
 
-def verdicts() -> list[dict[str, Any]]:
+def row(tested: Subject, seed: int = 0, only: Sequence[str] | None = None) -> dict[str, Any]:
+    """{check: verdict} of one subject, with the evidence."""
+    found = check(tested, seed, only)
+    print(tested.name, seed, {f.check: f.evidence for f in found if open_(f)} or "nothing violated or open", flush=True)
+    return {
+        "solver": tested.name,
+        "verdicts": {f.check: f.verdict for f in found},
+        "evidence": {f.check: f.evidence for f in found},
+    }
+
+
+def open_(finding: Finding) -> bool:
+    return finding.verdict in ("violates", "undecided")
+
+
+def verdicts() -> dict[str, Any]:
     """One row a subject."""
+    return {"rows": [row(tested) | {"name": name} for name in SOLVERS for tested in own(name)], "seed": 0}
+
+
+def planted(path: str) -> dict[str, Any]:
+    """One row a fault, with the check that must refute it."""
+    module = load_file("FILE.py", path)
+    table: dict[str, tuple[str, str]] = getattr(module, "REFUTED_BY", {})
+    if not table:
+        raise InputError("FILE.py", path, "the file needs a table REFUTED_BY = {NAME: (check, words)}")
     rows = []
-    for name in SOLVERS:
-        for subject in own(name):
-            found = check(subject)
-            open_ = {f.check: f.evidence for f in found if f.verdict in ("undecided", "violates")}
-            rows.append({"solver": subject.name, "verdicts": {f.check: f.verdict for f in found}, "open": open_})
-            print(subject.name, open_ or "conforms", flush=True)
-    return rows
+    for name, (expected, _) in table.items():
+        made = getattr(module, name)
+        tested = subject(name, made)
+        what = type(tested.solver).__doc__ if tested.solver.__class__.__name__ != "Bare" else made.__doc__
+        rows.append(row(tested) | {"expected": expected, "fault": " ".join((what or "").split())})
+    return {"rows": rows, "seed": 0}
 
 
 def false_alarms(seeds: int = SEEDS) -> dict[str, Any]:
-    """How many of the checks of WATCHED say "violates" or "undecided" of correct solvers."""
-    wrong: list[str] = []
-    open_, total = 0, 0
-    for name, only in WATCHED.items():
-        for subject in own(name):
-            for seed in range(1, seeds + 1):
-                for finding in check(subject, seed, only):
-                    total += 1
-                    open_ += finding.verdict == "undecided"
-                    if finding.verdict == "violates":
-                        wrong.append(f"{subject.name}, seed {seed}, {finding.check}: {finding.evidence}")
-            print(subject.name, len(wrong), "of", total, flush=True)
-    return {"seeds": seeds, "checks": total, "violates": len(wrong), "undecided": open_, "which": wrong}
+    """How many seeds, and how many single checks, find a correct solver guilty."""
+    subjects = [tested for name in SOLVERS for tested in own(name)]
+    only = [name for name in CHECKS if name not in SKIPPED]
+    counted = dict.fromkeys(("conforms", "violates", "undecided", "not applicable"), 0)
+    alarms: list[str] = []
+    for seed in range(1, seeds + 1):
+        found = row(subjects[(seed - 1) % len(subjects)], seed, only)
+        for name, verdict in found["verdicts"].items():
+            counted[verdict] += 1
+            if verdict == "violates":
+                alarms.append(f"seed {seed}, {found['solver']}, {name}: {found['evidence'][name]}")
+    wrong = len({alarm.split(",")[0] for alarm in alarms})
+    return {
+        "seeds": seeds,
+        "solvers": len(subjects),
+        "left out": list(SKIPPED),
+        "counted": counted,
+        "seeds with an alarm": wrong,
+        "rate": wrong / seeds,
+        "rate at most (95%)": upper(wrong, seeds),
+        "alarms": alarms,
+    }
 
 
-def main(parts: Sequence[str]) -> None:
-    """``parts``: "verdicts", "false_alarms" (default both); the other part of the record is kept."""
-    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
-    record["command"] = "python -m verify.conformance.record"
-    if not parts or "verdicts" in parts:
-        record["solvers"] = verdicts()
-    if not parts or "false_alarms" in parts:
-        record["false_alarms"] = false_alarms()
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def upper(hits: int, trials: int, level: float = 0.95) -> float:
+    """The one-sided Clopper-Pearson bound: the rate at which ``hits`` or fewer have probability 1 - level."""
+    return 1.0 if hits >= trials else float(betaincinv(hits + 1, trials - hits, level))
+
+
+def main(parts: Sequence[str], target: Path = RECORD) -> int:
+    """The command of the module docstring."""
+    known: dict[str, Callable[[], dict[str, Any]]] = {"verdicts": verdicts, "false_alarms": false_alarms}
+    if not parts or any(part not in known and not part.endswith(".py") for part in parts):
+        print("usage: python -m verify.conformance.record verdicts | false_alarms | FILE.py ...", file=sys.stderr)
+        return 2
+    for part in parts:
+        made = known[part]() if part in known else planted(part)
+        record = json.loads(target.read_text("utf-8")) if target.exists() else {}
+        name = part if part in known else f"planted {Path(part).stem}"
+        command = f"python -m verify.conformance.record {part}"
+        record[name] = {"command": command, "suite": suite_version(), **made}
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1:])
+    raise SystemExit(main(sys.argv[1:]))

@@ -47,11 +47,14 @@ class Instance:
         return np.broadcast_to(x, (runs, x.size)) + 0.0
 
     def oracle(
-        self, *, noisy: bool = False, runs: int = 1, first: int = 0, noise: Noise | None = None, **options: Any
-    ) -> RecordingOracle:
-        """A recording oracle for ``runs`` runs with seeds first, first + 1, ..."""
+        self, *, noisy: bool = False, runs: int = 1, first: int = 0, noise: Noise | None = None, copies: int = 1,
+        **options: Any,
+    ) -> RecordingOracle:  # fmt: skip
+        """A recording oracle for ``runs`` runs with seeds first, first + 1, ...; all that ``copies`` times over."""
         model = noise or (self.noise if noisy else self.quiet)
-        return RecordingOracle(Watched(self.asked), model, seeds=np.arange(first, first + runs), **options)
+        made = RecordingOracle(Watched(self.asked), model, seeds=np.arange(first, first + runs * copies), **options)
+        made.seeds = np.tile(made.seeds[:runs], copies)  # an oracle refuses equal seeds: here they are the purpose
+        return made
 
 
 def quadratic(seed: int) -> LinearQuadratic:
@@ -86,11 +89,14 @@ def instance(needs: tuple[str, ...], seed: int) -> Instance:
 
 @dataclass(frozen=True)
 class Subject:
-    """A solver under check. ``declared`` overrides the attributes of the solver."""
+    """A solver under check. ``declared`` overrides the attributes of the solver; ``only``: the checks it is meant for
+    (none: all).
+    """
 
     name: str
     solver: Any
     declared: Mapping[str, Any] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
     def get(self, name: str) -> Any:
         return self.declared[name] if name in self.declared else getattr(self.solver, name, None)
@@ -115,6 +121,24 @@ class Subject:
     def small(self) -> float:
         value = self.get("small_value")
         return value if value is not None else getattr(self.solver, self.get("small_parameter"))
+
+    @property
+    def strata(self) -> Callable[[int], tuple[int, int]] | None:
+        """step -> (which, of how many) equally likely values of the solver's own randomness, if it says so."""
+        if "strata" in self.declared:
+            return partial(self.declared["strata"], self.solver)
+        return getattr(self.solver, "strata", None)
+
+    def share(self, which: str, step: int) -> float | None:
+        """The declared share a of the new sample in the momentum of ``which`` ("x", "y") at a step, if any."""
+        declared = self.get("share")
+        if isinstance(declared, dict):
+            declared = declared.get(which)
+        if isinstance(declared, str):
+            declared = getattr(self.solver, declared)
+        if callable(declared):
+            declared = declared(step)
+        return None if declared is None else float(declared)
 
     def hold(self, state: Any, **points: Array) -> Any:
         """``state`` with the field x (and y) replaced."""
@@ -170,14 +194,17 @@ class Bare:
     def step(self, state: BareState, oracle: Any) -> BareState:
         t, x = state
         rng = np.random.default_rng([int(to_numpy(oracle.seeds).ravel()[0]), t])
-        evaluate = partial(self.estimate, **dict(self.parameters))
-        return BareState(t + 1, x - self.eta * evaluate(oracle.problem, x, _Shifted(oracle, t), rng))
+        found = self.estimate(oracle.problem, x, _Shifted(oracle, t), rng, **dict(self.parameters))
+        if getattr(found, "shape", None) != x.shape:
+            got = f"{type(found).__name__} of shape {getattr(found, 'shape', 'none')}"
+            raise InputError(getattr(self.estimate, "__name__", "estimate"), got, f"return the shape of x, {x.shape}")
+        return BareState(t + 1, x - self.eta * found)
 
     def terminate(self, state: BareState) -> bool:
         return state.t >= self.T
 
 
-CLAIMS = ("bias_order", "nodes", "small_parameter", "batch")
+CLAIMS = ("bias_order", "nodes", "small_parameter", "batch", "strata")
 
 
 def bare(name: str, estimate: Callable[..., Array]) -> Subject:
@@ -208,7 +235,11 @@ def subject(name: str, found: Any) -> Subject:
             raise InputError("NAME", name, "pass a solver, a class or function that makes one") from error
         required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
         if not required:
-            return _checked(name, found())
+            try:
+                made = found()
+            except Exception as error:  # a maker may raise anything
+                raise InputError("NAME", name, f"{name}() raised {type(error).__name__}: {error}") from error
+            return _checked(name, made)
         if not isinstance(found, type) and len(required) == 4:
             return bare(name, found)
         wanted = ", ".join(p.name for p in required)

@@ -108,9 +108,13 @@ class RecordingOracle(StochasticOracle):
 
 
 def _add(value: Array, shift: np.ndarray | None) -> Array:
-    return value if value is None or shift is None else value + like(shift, value)
+    if value is None or shift is None:
+        return value
+    if shift.ndim == 2:  # one row for each run, whatever stands between the runs and the vectors
+        shift = shift.reshape(len(shift), *[1] * (value.ndim - 2), shift.shape[1])
+    return value + like(shift, value)
 
 
 def tilt(b: np.ndarray) -> Callable[[int, Ask], Shift]:
-    """Every F_x shifted by b: f becomes f + b'x, so grad phi becomes grad phi + b."""
+    """Every F_x shifted by b (dim_x,) or (runs, dim_x): f becomes f + b'x, so grad phi becomes grad phi + b."""
     return lambda index, ask: {"Fx": b} if ask.kind in ("query", "F") else {}
