@@ -50,6 +50,8 @@ from synthetic.errors import InputError
 
 HERE = Path(__file__).parent
 _CLINGS_BEFORE = re.compile(r"[([{‖|√]+$")
+_WORD_BEFORE = re.compile(r"\S{1,24}$")
+_CLOSING = (")", "]", "\\|", "‖")
 _CLINGS_AFTER = re.compile(r"[])}.,;:‖|!?]+(?!\w)")
 _EXPONENT = re.compile(r"^(-?[\d.]+)e([+-]?)0*(\d+)$")
 
@@ -222,7 +224,9 @@ def _joined(pieces: list[tuple[str, str, str]]) -> Markup:
     for i, (kind, _, anchor) in enumerate(pieces):
         shown = _span(kind, texts[i], anchor)
         if kind == "math":
-            before = _CLINGS_BEFORE.search(texts[i - 1]) if i and pieces[i - 1][0] == "text" else None
+            # A closing bracket with its power, ")^2", clings to the whole word before it.
+            clings = _WORD_BEFORE if texts[i].startswith(_CLOSING) else _CLINGS_BEFORE
+            before = clings.search(texts[i - 1]) if i and pieces[i - 1][0] == "text" else None
             after = _CLINGS_AFTER.match(texts[i + 1]) if i + 1 < len(pieces) and pieces[i + 1][0] == "text" else None
             if before:
                 out[-1] = escape(texts[i - 1][: before.start()])

@@ -18,6 +18,7 @@ from reports.html import prose, write_report
 from reports.page import Card, Code, Details, Page, Prose, Table
 from reports.pages import ledger, ledger_rows, reviewer
 from reports.pages.graph_drawing import depths, layers
+from reports.pages.ledger_cards import _merged
 from reports.pages.ledger_graph import affected, contracted, downstream_figure, label, overview
 from reports.pages.ledger_rows import descendants, users
 from reports.typeset import paragraphs, typeset
@@ -116,6 +117,13 @@ def test_a_card_shows_all_of_the_evidence(context: Context) -> None:
         assert wanted in words
 
 
+def test_checks_of_one_name_are_one_line_with_the_hardest() -> None:
+    check = {"check": "random", "method": "exact rationals", "holds": True, "n": 2, "tightness": 0.5}
+    broken = {**check, "holds": False}
+    merged = _merged([check, {**check, "n": 3, "tightness": 0.7}, broken, broken])
+    assert [(c["n"], c["tightness"], c["holds"]) for c in merged] == [(5, 0.7, True), (2, 0.5, False), (2, 0.5, False)]
+
+
 class Anchors(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -202,6 +210,7 @@ STATEMENTS = [
     ("a bound on a sum, see (b) of Lemma C.1", "a bound on a sum, see (b) of Lemma C.1"),
     ("sympy's max is 1.7e-02", "sympy's max is 1.7e-02"),
     ("λ² L_g² + κ⁵", "$λ^{2}$ $L_{g}^{2}$ + $κ^{5}$"),
+    ("I = σ_g1²K_0² and ∇_y²g", "I = $σ_{g1}^{2}$$K_{0}^{2}$ and $∇_{y}^{2}$$g$"),
     ("2L_f, x^10", "2$L_{f}$, $x^{10}$"),
     ("q = 1..5 and j = -1", "$q$ = 1…5 and $j$ = −1"),
     ("see f2sa_p:eq-2.", "see [f2sa_p:eq-2](#f2sa_p-eq-2)."),

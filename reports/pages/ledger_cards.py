@@ -85,9 +85,9 @@ def sources(keys: Sequence[str]) -> str:
 
 
 def _evidence(row: Row, known: Set[str]) -> list[Block]:
-    checks = [("as printed", check) for check in row.get("checks") or []]
+    checks = [("as printed", check) for check in _merged(row.get("checks") or [])]
     split = len(checks)
-    checks += [("corrected", check) for check in row.get("checks_corrected") or []]
+    checks += [("corrected", check) for check in _merged(row.get("checks_corrected") or [])]
     if not checks:
         return []
     columns = (
@@ -114,6 +114,24 @@ def _evidence(row: Row, known: Set[str]) -> list[Block]:
     if worst:
         blocks.append(Details("Worst instances and residuals", [Bullets(worst)]))
     return blocks
+
+
+def _merged(checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Checks of one name and outcome as one line: instances added up, and the hardest of them shown."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for number, check in enumerate(checks):
+        alone = () if "n" in check and check["holds"] else (number,)
+        groups.setdefault((check["check"], check["method"], check["holds"], *alone), []).append(check)
+    return [_one(group) for group in groups.values()]
+
+
+def _one(group: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    hardest = max(group, key=_ratio)
+    return {**hardest, "n": sum(check["n"] for check in group)} if len(group) > 1 else hardest
+
+
+def _ratio(check: Mapping[str, Any]) -> float:
+    return check.get("tightness") or 0.0
 
 
 def _has_more(check: Mapping[str, Any]) -> bool:

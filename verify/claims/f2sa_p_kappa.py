@@ -155,7 +155,7 @@ def kappa_exponent(more: str = "0", factor: str = "1") -> Evidence:
     upper bound it holds; attained for p = 1. For p >= 2 the true power is 3p/2 + 1 (4 for 5, 5.5 for 7, 7 for 9):
 
     upper: every term of psi^(p+1)(0) is a tree with at most kappa^{3p/2+1}, because strong convexity everywhere and
-    a bounded fourth derivative force |D_v w'Hw| <= (2 L_3 w'Hw)^{1/2} |w||v|; enumeration of all trees, p = 1..6;
+    a bounded fourth derivative force |D_v <Hw, w>| <= (2 L_3 <Hw, w>)^{1/2} |w| |v|; enumeration of all trees, p = 1..6;
     lower: Gamma'' = mu + 1 - cos(y + theta) attains it, kappa over eight decades, every L_j <= 4.
     """
     upper = Instances(
@@ -175,7 +175,7 @@ def kappa_exponent(more: str = "0", factor: str = "1") -> Evidence:
         downstream="With kappa^{3p/2+1} in place of kappa^{2p+1}, nu = (eps/(L-bar kappa^{3p/2+1}))^{1/p} and the "
         "count of Theorem 3.1 becomes kappa^{8+2/p} eps^{-4-2/p} for p >= 2: one power of kappa less, nothing else "
         "changed.",
-        notes="At nu = 0 as written; for |nu| <= 1/(2 kappa) the same count holds, since w'g_yy w <= 2 w'H_nu w "
+        notes="At nu = 0 as written; for |nu| <= 1/(2 kappa) the same count holds, since <g_yy w, w> <= 2 <H_nu w, w> "
         "there and the cubic part nu D^3 f adds only kappa^{1/2} in these coordinates.",
     )
 
