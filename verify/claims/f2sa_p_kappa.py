@@ -155,7 +155,7 @@ def kappa_exponent(more: str = "0", factor: str = "1") -> Evidence:
     upper bound it holds; attained for p = 1. For p >= 2 the true power is 3p/2 + 1 (4 for 5, 5.5 for 7, 7 for 9):
 
     upper: every term of psi^(p+1)(0) is a tree with at most kappa^{3p/2+1}, because strong convexity everywhere and
-    a bounded fourth derivative force |D_v <Hw, w>| <= (2 L_3 <Hw, w>)^{1/2} |w| |v|; enumeration of all trees, p = 1..6;
+    a bounded fourth derivative force |D_v <Hw, w>| <= (2 L_3 <Hw, w>)^{1/2} |w| |v|; all trees enumerated, p = 1..6;
     lower: Gamma'' = mu + 1 - cos(y + theta) attains it, kappa over eight decades, every L_j <= 4.
     """
     upper = Instances(
