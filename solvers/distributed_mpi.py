@@ -1,5 +1,8 @@
 """Distributed F2BA as an MPI program: ``mpiexec -n 4 python -m solvers.distributed_mpi SPEC.json RESULT.json``.
 
+``mpiexec -n 4 python -m solvers.distributed_mpi --show [RESULT.json]`` runs EXAMPLE, and process 0 runs it once more by
+itself, prints how far the two are apart and what was communicated, and exits with 1 when they differ.
+
 Each process holds a consecutive part of the agents and an oracle of its own; means are all-reductions. It computes
 what :class:`solvers.distributed_f2ba.DistributedF2BA` computes in one process, up to the order in which m rows are
 added, with the same samples. SPEC.json:
@@ -23,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.base import check_needs
+from solvers.base import check_needs, run
 from solvers.distributed_f2ba import DistributedF2BA
 from solvers.f2ba import F2BA
 from synthetic.arrays import Array
@@ -31,6 +34,19 @@ from synthetic.errors import InputError, need
 from synthetic.noise import make_noise
 from synthetic.oracle import Counts, StochasticOracle
 from synthetic.registry import instance
+
+EXAMPLE: dict[str, Any] = {
+    "instance": "agents",
+    "parameters": {"m": 8, "dim_x": 3, "dim_y": 4, "seed": 1},
+    "noise": "gaussian",
+    "noise_parameters": {"sigma_f": 0.1, "sigma_g": 0.1},
+    "seed": 2,
+    "solver": {"lam": 20.0, "eta": 0.1, "tau": 0.01, "alpha": 0.3, "K_0": 40, "K": 10, "T": 30},
+    "x0": [1.0, -0.5, 0.5],
+}
+"""What ``--show`` runs."""
+ROUND_OFF = 1e-12
+"""Relative distance: the m rows of a mean are added in another order."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +91,53 @@ def solve(spec: dict[str, Any], comm: Any) -> dict[str, Any]:
     return {**rows, "counts": asdict(counts), "processes": comm.Get_size(), "wall_s": wall}
 
 
+def compared(spec: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """``result`` beside the same run in this process alone: largest relative distance of x, y, z; calls and floats."""
+    problem = instance(spec["instance"], **spec.get("parameters", {}))
+    noise = make_noise(spec.get("noise", "none"), **spec.get("noise_parameters", {}))
+    solver = DistributedF2BA(F2BA(**spec["solver"]))
+    oracle = StochasticOracle(problem.stacked, noise, seeds=spec.get("seed", 0))
+    state = run(solver, problem, oracle, spec["x0"]).state
+    ends = {"x": state.x, "y": state.Y[0], "z": state.Z[0]}
+    away = max(float(np.max(np.abs(result[k] - v)) / np.max(np.abs(v))) for k, v in ends.items())
+    m = len(problem.agents)
+    return {
+        "processes": result["processes"],
+        "agents": m,
+        "relative distance": away,
+        "equal to round-off": away <= ROUND_OFF and result["counts"] == asdict(oracle.counts),
+        "sfo": result["counts"]["sfo"],
+        "sfo by the formula": solver.calls(m),
+        "floats": result["counts"]["floats"],
+        "floats by the formula": solver.floats(m, problem.dim_x, problem.dim_y),
+    }
+
+
+def show(comm: Any, target: str | None) -> int:
+    """The command ``--show``: prints the comparison, and keeps it in ``target``."""
+    result = solve(EXAMPLE, comm)
+    if comm.Get_rank() != 0:
+        return 0
+    found = compared(EXAMPLE, result)
+    for name, value in found.items():
+        print(f"{name}: {value}")
+    if target is not None:
+        command = f"mpiexec -n {found['processes']} python -m solvers.distributed_mpi --show {target}"
+        record = {"command": command, "spec": EXAMPLE, **found}
+        Path(target).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", "utf-8")
+    return 0 if found["equal to round-off"] else 1
+
+
 def main(arguments: list[str]) -> int:
     """The command of the module docstring."""
-    if len(arguments) != 2:
+    asked = bool(arguments) and arguments[0] == "--show" and len(arguments) <= 2
+    if not asked and (len(arguments) != 2 or arguments[0].startswith("-")):
         print("usage: mpiexec -n N python -m solvers.distributed_mpi SPEC.json RESULT.json", file=sys.stderr)
+        print("       mpiexec -n N python -m solvers.distributed_mpi --show [RESULT.json]", file=sys.stderr)
         return 2
+    if asked:
+        comm = need("mpi4py.MPI", "mpi", "distributed F2BA between processes").COMM_WORLD
+        return show(comm, arguments[1] if len(arguments) == 2 else None)
     comm = need("mpi4py.MPI", "mpi", "distributed F2BA between processes").COMM_WORLD
     result = solve(json.loads(Path(arguments[0]).read_text("utf-8")), comm)
     if comm.Get_rank() == 0:
