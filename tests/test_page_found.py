@@ -82,6 +82,10 @@ def test_a_counterexample_on_one_line() -> None:
         "    left - right = -2 = -2 in decimals, not 0",
     ]
     assert counterexample(row | {"replay": symbolic}) == "a = 1, b = 3: left − right = -2, not 0"
+    ball = row | {
+        "replay": [*row["replay"][:4], "    left side  = [0.7360752522199769 +/- 2.79e-16]", *row["replay"][5:]]
+    }
+    assert "left = 0.7361," in counterexample(ball)
     assert line_of(row) == " (line 151)"
     assert "line" not in printed(row, set())
     assert "Checked so" not in printed(row, set())

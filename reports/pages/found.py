@@ -192,7 +192,8 @@ def _unchecked(members: Sequence[Row], known: Set[str]) -> list[Block]:
 def _untested(found: Sequence[Row], known: Set[str]) -> list[Block]:
     state = coverage(c for c in claims() if c.paper != "user")
     items: list[Inline] = [
-        f"{place(row)}, paper {row['paper']}: {typeset(row.get('untestable') or row.get('error') or '', known)}."
+        f"{place(row)}, paper {row['paper']}: "
+        f"{typeset(row.get('untestable') or row.get('error') or '', known).rstrip('. ')}."
         for row in found
         if row["verdict_printed"] in ("untestable", "error")
     ]

@@ -49,7 +49,7 @@ def _of_instance(lines: list[str], long: int) -> str:
 
 def _number(text: str) -> str:
     """A number of the replay: as it stands while short, else four digits; a vector or a formula as it stands."""
-    bare = text.split(" (rounded", 1)[0]
+    bare = re.sub(r"^\[(\S+) \+/- .*\]$", r"\1", text.split(" (rounded", 1)[0])
     if len(bare) <= 9 and bare == text:
         return text
     try:

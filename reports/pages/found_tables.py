@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.page import Block, Column, Paragraph, Table
+from reports.page import Block, Column, Paragraph, Prose, Table, anchor_of
+from reports.pages.ledger_graph import label
+from reports.typeset import typeset
 from verify.controls.registry import controls, run_control
 from verify.ranges import ranges
 from verify.record_results import RESULTS
@@ -28,24 +30,37 @@ def controls_blocks() -> list[Block]:
 
 def ranges_blocks() -> list[Block]:
     """Printed ranges against the largest value at which the inequality still holds."""
+    found = ranges()
     columns = (
         "paper",
-        Column("statement", wrap=True),
+        "statement",
         Column("parameter", wrap=True),
         Column("printed", wrap=True),
-        Column("largest that holds", wrap=True),
-        Column("ratio", ".4g"),
+        Column("largest / printed", ".4g", align="right"),
         Column("how", wrap=True),
     )
-    body = [tuple(row[key] for key in ("paper", "statement", "parameter", "printed", "largest", "ratio", "how"))
-            for row in ranges()]  # fmt: skip
-    wide = sum(1 for row in body if isinstance(row[5], float) and row[5] < 1 - 1e-6)
+    body = [
+        (
+            row["paper"],
+            Prose(f"[{label(row['statement'])}](#{anchor_of(row['statement'])})"),
+            Prose(typeset(row["parameter"])),
+            Prose(typeset(row["printed"])),
+            row["largest"].removesuffix(" times the printed") if row["ratio"] is None else row["ratio"],
+            Prose(typeset(row["how"])),
+        )
+        for row in found
+    ]
+    groups = [i for i in range(1, len(found)) if found[i]["paper"] != found[i - 1]["paper"]]
+    wide = sum(row["ratio"] is not None and row["ratio"] < 1 - 1e-6 for row in found)
     words = (
         f"For {len(body)} printed ranges, the largest value at which the inequality still held on the instances tried, "
         f"as a share of the printed one. In {wide} the share is below 1: the printed range is too wide. Above 1 the "
         "printed range is narrower than these instances need, which says nothing on others."
     )
-    return [Paragraph(words), Table(columns, body, caption="Printed ranges and true ones", id="found-ranges-table")]
+    return [
+        Paragraph(words),
+        Table(columns, body, caption="Printed ranges and true ones", groups=groups, id="found-ranges-table"),
+    ]
 
 
 def measured_blocks() -> list[Block]:

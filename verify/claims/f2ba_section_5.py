@@ -263,7 +263,15 @@ def _flat(instance: Instance, arithmetic: Arithmetic, sign: int) -> Sides:
     "f2ba:thm-5.1",
     covers=["001 Theorem 5.1"],
     mutants={"corrected with + again": {"sign": 1}},
-    uses=["f2ba:proof-5.1-count", "f2ba:lemma-5.1", "f2ba:prop-4.2", "f2ba:lemma-4.1", "f2ba:prop-3.2", "f2ba:alg-2"],
+    uses=[
+        "f2ba:proof-5.1-count",
+        "f2ba:prop-5.1",
+        "f2ba:lemma-5.1",
+        "f2ba:prop-4.2",
+        "f2ba:lemma-4.1",
+        "f2ba:prop-3.2",
+        "f2ba:alg-2",
+    ],
 )
 def thm_51(sign: int = 0) -> Evidence:
     """Theorem 5.1 (lines 230-234, appendix 859-863): with λ ≍ max{κ²/Δ, κ³/ε, κ⁶/√ε} Algorithm 2 finds ‖∇φ(x_t)‖ ≤ ε
