@@ -173,8 +173,8 @@ def lemma_d5(
         downstream="Theorem 3.1 as printed is false (bo_rep:thm-E.2): 1 - β = νμ needs μ/L among its minima, "
         "and σ_f2 in "
         "its first. As ε → 0 the first entry, ε²/noise, wins, so the order ε^{-4} stays.",
-        notes="Every term is needed (mutants). Alone at work, the term of the motion of z* is attained to 1/4, those of "
-        "ρ and of L_y1 to 1/5: what Young's inequality costs twice.",
+        notes="Every term is needed (mutants). Alone at work, the term of the motion of z* is attained to 1/4, those "
+        "of ρ and of L_y1 to 1/5: what Young's inequality costs twice.",
     )
 
 
