@@ -27,11 +27,26 @@ def _claims() -> list[dict[str, Any]]:
 
 def _solvers() -> list[dict[str, Any]]:
     from solvers.registry import SOLVERS
+    from verify.measured_exponents import exponents
 
+    measured = exponents()
     return [
-        {"name": n, "paper": e.paper, "needs": ", ".join(e.load().needs), "theorem": e.theorem}
+        {
+            "name": n,
+            "paper": e.paper,
+            "needs": ", ".join(e.load().needs),
+            "theorem": e.theorem,
+            "claimed": e.claimed or "none",
+            "measured": [line.as_dict() for line in measured[n]],
+            "shown": _first([str(line) for line in measured[n]]),
+        }
         for n, e in SOLVERS.items()
     ]
+
+
+def _first(lines: list[str]) -> str:
+    """The first line in words, and how many more there are."""
+    return "not measured" if not lines else lines[0] + (f" and {len(lines) - 1} more" if len(lines) > 1 else "")
 
 
 def _instances() -> list[dict[str, Any]]:
@@ -63,6 +78,11 @@ def _pages() -> list[dict[str, Any]]:
     return [{"page": name, "module": target} for name, target in PAGES.items()]
 
 
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The row for a table: ``shown`` in place of the list ``measured``."""
+    return {k: row["shown"] if k == "measured" else v for k, v in row.items() if k != "shown"}
+
+
 def _line(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= 100 else words[:99] + "…"
@@ -72,8 +92,9 @@ def run(options: argparse.Namespace) -> int:
     check_writable("--json", options.json)
     rows = globals()[f"_{options.what}"]()
     if options.json:
-        write_json(options.json, rows)
+        write_json(options.json, [{k: v for k, v in row.items() if k != "shown"} for row in rows])
     if options.json != "-" and rows:
-        columns = [Column(k, wrap=True) for k in rows[0]]
-        terminal.print_table(Table(columns, [tuple(r.values()) for r in rows], caption=options.what))
+        table = [_flat(row) for row in rows]
+        columns = [Column(k, wrap=True) for k in table[0]]
+        terminal.print_table(Table(columns, [tuple(r.values()) for r in table], caption=options.what))
     return 0
