@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from solvers.base import check_choice, check_count, check_positive
+from solvers.base import check_count, check_positive
 from solvers.bo_rep import BOREP
 from solvers.diagonal_numba import Stopped
 from solvers.diagonal_parts import FX, FY, GY, HVP, JVP, draw_all, watch_mean
@@ -196,7 +196,8 @@ def run_bo_rep(
             raise InputError(name, type(value).__name__, f"pass a {kind.__name__}")
     check_count("T_max", T_max)
     check_positive("eps", eps)
-    check_choice("power", power, (0, 1, 2))  # type: ignore[arg-type]
+    if power not in (0, 1, 2):
+        raise InputError("power", power, "pass 0, 1 or 2")
     lower = solver.lower
     rates = [solver.eta, solver.nu, solver.beta, *((lower.gamma, lower.R) if lower else (0.0, 0.0))]
     sizes = np.array([lower.I, lower.N] if lower else [0, 0])

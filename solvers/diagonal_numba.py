@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from solvers.base import check_choice, check_count, check_positive
+from solvers.base import check_count, check_positive
 from solvers.diagonal_parts import (
     FX,
     FY,
@@ -287,7 +287,8 @@ def run_diagonal(
         raise InputError("noise", noise, "pass Gaussian or Multiplicative noise")
     check_count("T_max", T_max)
     check_positive("eps", eps)
-    check_choice("power", power, (0, 1, 2))  # type: ignore[arg-type]
+    if power not in (0, 1, 2):
+        raise InputError("power", power, "pass 0, 1 or 2")
     if law and isinstance(noise, Multiplicative):
         raise InputError("law", law, "a batch is one normal for additive noise only: pass Gaussian noise")
     scale = -rough if rough > 0 else getattr(noise, "scale", np.inf)
