@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from verify.preset import Preset, Result, run_preset
-from verify.presets import controls, headline, kappa, literal, lower_separable, phase, tuned
+from verify.presets import controls, headline, kappa, literal, lower_separable, phase, rates_stochastic, tuned
 
 __all__ = ["PRESETS", "Preset", "Result", "run_preset"]
 
-PRESETS: dict[str, Preset] = {
-    module.PRESET.name: module.PRESET for module in (headline, tuned, phase, controls, kappa, literal, lower_separable)
-}
+_MODULES = (
+    headline,
+    tuned,
+    phase,
+    controls,
+    kappa,
+    literal,
+    lower_separable,
+    rates_stochastic,
+)
+PRESETS: dict[str, Preset] = {module.PRESET.name: module.PRESET for module in _MODULES}
