@@ -36,7 +36,7 @@ from verify.presets.rates_lines import LINES, trial
 from verify.presets.rates_stochastic import PRESET, analyse, experiments, line_row
 
 CURVATURE, A, H, B, GAMMA, C0 = (0.5, 1.0), (1.0, 2.0), (0.5, -0.25), (1.0, 0.5), (1.0, 0.5), (3.0, -1.0)
-PROBLEM = LinearQuadratic(*map(np.diag, (A, H, B)), C0, np.diag(GAMMA), QuadraticHyper(CURVATURE))
+PROBLEM = LinearQuadratic(np.diag(A), np.diag(H), np.diag(B), C0, np.diag(GAMMA), QuadraticHyper(CURVATURE))
 DIAGONAL = Diagonal(*map(np.array, (CURVATURE, A, H, B, GAMMA, C0)))
 X0, Y0, SEEDS = np.array([1.0, -1.0]), np.array([0.5, 0.0]), [3, 2**32 - 1]
 T = 4
