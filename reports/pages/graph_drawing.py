@@ -18,8 +18,8 @@ from matplotlib.path import Path
 from reports.page import VERDICTS
 from reports.style import house
 
-HEIGHT, DOWN, GAP = 0.25, 0.34, 0.52  # inches: height of a box, from box to box, between columns
-LETTER, ASIDE = 0.074, 0.36  # inches: width of a letter, room for the sign and the margins
+HEIGHT, DOWN, GAP = 0.25, 0.34, 0.4  # inches: height of a box, from box to box, between columns
+LETTER, ASIDE, SMALL = 0.074, 0.34, 0.066  # inches: a letter, room for sign and margins, a letter of the key
 BEND = 0.5  # room of a bend, as a share of a box's
 
 Edge = tuple[str, str]
@@ -106,7 +106,7 @@ def draw(
     widths = [max((LETTER * len(names[n]) + ASIDE for n in row if n in names), default=0.4) for row in columns]
     heights = [sum(DOWN if n in names else BEND * DOWN for n in row) for row in columns]
     shown = [key for key in styles if key in keys.values()]
-    legend = [LETTER * len(styles[key].words) + 0.36 for key in shown]
+    legend = [SMALL * len(styles[key].words) + 0.4 for key in shown]
     total = sum(widths) + GAP * (len(columns) - 1) + 0.2
     lines = _lines(legend, max(total, max(legend) + 0.2) - 0.2)
     size = (max(total, max(legend) + 0.2), max(heights) + 0.2 + 0.26 * len(lines))
@@ -186,4 +186,4 @@ def _key(axes: Axes, shown: Sequence[str], styles: Mapping[str, Style], y: float
         patch = FancyBboxPatch((x, y - 0.06), 0.18, 0.13, boxstyle=box, facecolor=style.fill, edgecolor=style.edge)
         axes.add_patch(patch)
         axes.text(x + 0.24, y, style.words, va="center_baseline", fontsize=8, color="#444c56")
-        x += LETTER * len(style.words) + 0.36
+        x += SMALL * len(style.words) + 0.4

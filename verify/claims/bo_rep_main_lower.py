@@ -65,6 +65,7 @@ def refinement_rows(part: str, factor: str = "128", share: str = "1") -> list[In
     "bo_rep:lemma-3.2",
     covers=["004 Lemma 3.2"],
     mutants={"64 in place of 128": {"factor": "64"}, "a quarter of the count": {"share": "1/4"}},
+    uses=["bo_rep:lemma-D.2", "bo_rep:eq-30"],
 )
 def lemma_32(factor: str = "128", share: str = "1") -> Evidence:
     """Lemma 3.2 (lines 746-757): k† = ⌈log_2(128K_0²V_0/με²)⌉ epochs of Algorithm 3 with (28), (29), (30); with
@@ -227,7 +228,7 @@ def eq_44(constant: int = 512) -> Evidence:
     "bo_rep:lemma-3.4",
     covers=["004 Lemma 3.4"],
     mutants={"E_0 and E_1 at delta each": {"share": 1}},
-    uses=["bo_rep:lemma-3.2", "bo_rep:lemma-3.3"],
+    uses=["bo_rep:lemma-3.2", "bo_rep:lemma-3.3", "bo_rep:lemma-D.4"],
 )
 def lemma_34(share: int = 2) -> Evidence:
     """Lemma 3.4 (lines 838-842): under E = E_0 ∩ E_1, |y*(x_k) - y_k| ≤ ε/4K_0 for all k ≥ 0 and Pr(E) ≥ 1 - δ.
