@@ -28,6 +28,7 @@ PAGES: dict[str, str] = {
     "controls": "reports.pages.controls:build",
     "kappa": "reports.pages.kappa:build",
     "literal": "reports.pages.literal:build",
+    "rates": "reports.pages.rates:build",
     "lower": "reports.pages.lower:build",
     "atlas": "reports.pages.atlas:build",
 }

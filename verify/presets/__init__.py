@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from verify.preset import Preset, Result, run_preset
-from verify.presets import controls, headline, kappa, literal, lower_separable, phase, rates_stochastic, tuned
+from verify.presets import (
+    controls,
+    headline,
+    kappa,
+    literal,
+    lower_coupled,
+    lower_separable,
+    phase,
+    rates_stochastic,
+    tuned,
+)
 
 __all__ = ["PRESETS", "Preset", "Result", "run_preset"]
 
@@ -15,6 +25,7 @@ _MODULES = (
     kappa,
     literal,
     lower_separable,
+    lower_coupled,
     rates_stochastic,
 )
 PRESETS: dict[str, Preset] = {module.PRESET.name: module.PRESET for module in _MODULES}
