@@ -11,6 +11,7 @@ from verify.presets import (
     lower_coupled,
     lower_separable,
     phase,
+    rates_deterministic,
     rates_stochastic,
     tuned,
 )

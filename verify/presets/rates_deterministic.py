@@ -62,7 +62,7 @@ def expected_kappa(method: str, family: str, schedule: str) -> float:
 
 
 def experiments(level: str) -> list[Experiment]:
-    """quick: kappa to 10^2.75 (the smooth family to 10^3.25), eps to 10^-2; full: further, finer, and more of it metered."""
+    """quick: kappa to 10^2.75 (smooth: 10^3.25), eps to 10^-2; full: further, finer, and more of it metered."""
     quick = level == "quick"
     low, high = HALVES[level]
     meter = 3000 if quick else 40000
