@@ -27,6 +27,7 @@ _MODULES = (
     literal,
     lower_separable,
     lower_coupled,
+    rates_deterministic,
     rates_stochastic,
 )
 PRESETS: dict[str, Preset] = {module.PRESET.name: module.PRESET for module in _MODULES}
