@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import solvers
+import verify
 from solvers.base import run
 from solvers.distributed_f2ba import DistributedF2BA
-from solvers.distributed_mpi import main, share, solve
+from solvers.distributed_mpi import EXAMPLE, compared, main, share, show, solve
 from solvers.f2ba import F2BA
 from synthetic.agents import heterogeneous_agents
 from synthetic.arrays import to_numpy
@@ -162,6 +163,36 @@ def test_agents_are_shared_out() -> None:
 def test_usage_is_printed_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "mpiexec" in capsys.readouterr().err
+
+
+def test_show_prints_the_distance_to_one_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "shown.json"
+    assert show(Alone(), str(out)) == 0
+    text = capsys.readouterr().out
+    assert "equal to round-off: True" in text
+    found = json.loads(out.read_text("utf-8"))
+    assert found["floats"] == found["floats by the formula"]
+    assert found["sfo"] == found["sfo by the formula"]
+
+
+def test_show_notices_a_wrong_run() -> None:
+    result = solve(SPEC, Alone())
+    assert compared(SPEC, result)["equal to round-off"]
+    away = {**result, "z": [v * (1 + 1e-9) for v in result["z"]]}
+    assert not compared(SPEC, away)["equal to round-off"]
+    assert compared(SPEC, away)["relative distance"] == pytest.approx(1e-9, rel=1e-3)
+    counts = {**result["counts"], "floats": result["counts"]["floats"] - 2}
+    assert not compared(SPEC, {**result, "counts": counts})["equal to round-off"]
+
+
+def test_the_recorded_mpi_run() -> None:
+    """Four processes; its floats by hand: 2 m (2 d_y sum K_t + d_x T)."""
+    found = json.loads((Path(verify.__file__).parent / "results" / "distributed_mpi.json").read_text("utf-8"))
+    assert found["command"].startswith("mpiexec -n 4 ")
+    assert (found["processes"], found["agents"], found["equal to round-off"]) == (4, 8, True)
+    assert found["spec"] == EXAMPLE
+    assert found["floats"] == found["floats by the formula"] == 2 * 8 * (2 * 4 * (40 + 10 * 29) + 3 * 30)
+    assert found["sfo"] == 8 * (2 * (40 + 10 * 29) + 2 * 30)
 
 
 @pytest.mark.parametrize("processes", [1, 4])
