@@ -91,6 +91,12 @@ def coefficient_rows(problem: Diagonal | Quartic) -> np.ndarray:
     return np.array(rows)
 
 
+def softmax_samples(problem: LearnToRegularize) -> tuple[np.ndarray, np.ndarray]:
+    """(n_g + n_f, features + 1), the training samples and then the validation ones, the label last; (n_g, n_f)."""
+    parts = [np.column_stack([loss.data, loss.labels]) for loss in (problem.train, problem.val)]
+    return np.concatenate(parts), np.array([problem.n_g, problem.n_f])
+
+
 class Level:
     """The gradients of ``problem`` in the library, on the device and in the dtype of ``reference``."""
 
@@ -143,5 +149,5 @@ def amplitude(y: Array, scale: float) -> Array:
     xp = namespace(y)
     if not scale < 1e30:
         return xp.ones_like(y[..., :1])
-    s = xp.asarray(scale, dtype=y.dtype)
+    s = like(np.asarray(scale), y)
     return xp.sqrt(1.0 + ordered_square(y)[..., None] / float(y.shape[-1]) / (s * s))
