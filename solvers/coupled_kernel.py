@@ -11,8 +11,8 @@ and prob fixed (the remainder is of order eta, at most 5e-6 under the instance's
 G_A, G_theta: gradients of A(q(z)) + P(z) and of theta(q(z)) at z = Z + (1 - rate)^k lag, where lag is what is left of
 earlier moves of Z (it is common to all nodes, so sum_j alpha_j = 0 takes it out of Phi itself). ``chunks`` pieces of
 the K inner steps see one z each, so an outer step needs only where the hits fall, geometric gaps, whatever K is;
-K <= chunks is the literal recursion. While |j nu s'/eta| <= 1, c_j -> j and Phi -> grad phi whatever nu is; beyond 2 the cutoff psi is 0, and nothing
-of theta is left in Phi: no order p helps.
+K <= chunks is the literal recursion. While |j nu s'/eta| <= 1, c_j -> j and Phi -> grad phi whatever nu is; beyond 2
+the cutoff psi is 0, and nothing of theta is left in Phi: no order p helps.
 
 stocBiO with one Hessian sample a factor, xi/prob_H on grad^2 B: with r = (r_z, rho/eta), e = its eta,
 
@@ -118,13 +118,13 @@ def _kick(
 ) -> float:
     """(rate/prob) sum over the hits k < K of (1 - rate)^{K-1-k} c_j: ``done`` inner steps were made before.
 
-    More than 10^5 expected hits: their sum is taken as Gaussian, with the exact mean and variance once c_j = j.
+    More than 10^4 expected hits: their sum is taken as Gaussian, with the exact mean and variance once c_j = j.
     """
     if j == 0.0:
         return 0.0
     shift = j * scale
     late = -cut(-shift * (kappa - 1.0) / 2.0) / (scale * (kappa - 1.0) / 2.0)
-    if K * prob > 1e5:
+    if K * prob > 1e4:
         keep = -math.expm1(K * math.log1p(-rate))
         keep2 = -math.expm1(2.0 * K * math.log1p(-rate))
         spread = rate / (2.0 - rate) * keep2 * (1.0 - prob) / prob
@@ -147,9 +147,7 @@ def _kick(
 
 
 @numba.njit(cache=True)
-def _neumann(
-    Q: int, prob: float, e: float, kappa: float, rng: np.random.Generator
-) -> tuple[float, float]:
+def _neumann(Q: int, prob: float, e: float, kappa: float, rng: np.random.Generator) -> tuple[float, float]:
     """(a, t): v_z = a G_A + t G_theta of one Neumann sum with Q fresh Hessian samples."""
     d, s = (kappa + 1.0) / 2.0, (kappa - 1.0) / 2.0
     ra, rt, rho1, rho2 = 1.0, 0.0, 0.0, 1.0
