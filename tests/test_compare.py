@@ -232,6 +232,12 @@ def test_a_diverged_lane_is_infinite() -> None:
     assert np.isinf(SUITE["lq-4"].measure(np.full((1, 4), np.nan)))[0]
 
 
+@pytest.mark.parametrize("name", list(SUITE))
+def test_nobody_starts_at_the_target(name: str) -> None:
+    instance = SUITE[name]
+    assert instance.measure(instance.start()[None])[0] > 10.0 ** (float(Fraction(instance.eps)) + 1)
+
+
 def test_the_saddle_is_no_target() -> None:
     """At 0 the gradient vanishes and the curvature is below -1/2; at a minimum both are right."""
     instance = SUITE["strict-saddle"]

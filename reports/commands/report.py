@@ -29,6 +29,7 @@ PAGES: dict[str, str] = {
     "kappa": "reports.pages.kappa:build",
     "literal": "reports.pages.literal:build",
     "rates": "reports.pages.rates:build",
+    "compare": "reports.pages.compare:build",
     "lower": "reports.pages.lower:build",
     "atlas": "reports.pages.atlas:build",
 }

@@ -28,13 +28,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 SUMMARY: dict[str, str | Column] = {
     "name": "algorithm",
     "needs": "products",
-    "instances": Column("instances"),
-    "success": Column("runs that reached ε", ".0%"),
-    "reached": Column("targets reached by all seeds"),
+    "instances": Column("on"),
+    "success": Column("arrived", ".0%"),
+    "reached": Column("targets"),
     "targets": Column("of"),
     "typical_ratio": Column("ERT / best", ".3g"),
-    "tuning_sfo": Column("search: SFO", ".3g"),
-    "tuning_products": Column("HVP + JVP", ".3g"),
+    "tuning_sfo": Column("search: SFO", ".2e"),
+    "tuning_products": Column("HVP + JVP", ".2e"),
     "tuning_runs": Column("runs"),
 }
 DETAIL: dict[str, str | Column] = {
@@ -45,7 +45,7 @@ DETAIL: dict[str, str | Column] = {
     "total_3": Column("total, price 3", ".3g"),
     "reached": Column("reached", align="right"),
     "configuration": "tuned parameters",
-    "tuning": Column("search, calls", ".3g"),
+    "tuning": Column("search", ".2e"),
 }
 NAMES = {
     "f2sa_p": "F2SA-4", "f2sa_2": "F2SA-2", "f2sa": "F2SA", "f2ba": "F2BA", "perturbed_f2ba": "Perturbed F2BA",
@@ -89,7 +89,8 @@ def build(context: Context) -> Page:
 
 
 SUMMARY_CAPTION = (
-    "ERT / best: geometric mean, over the targets that the algorithm reached at all, of its expected running time over "
+    "On: instances. Arrived: runs that reached ε. Targets: those that all seeds reached, of all. ERT / best: geometric "
+    "mean, over the targets that the algorithm reached at all, of its expected running time over "
     "the least one at price 1. Search: calls of all instances together, by kind"
 )
 
@@ -167,22 +168,24 @@ def _ecdf(result: Result) -> list[Block]:
 
 
 def _profile(result: Result) -> Figure:
-    """The eight algorithms with the largest share of targets, at both prices."""
+    """The six algorithms that are best at price 1, at both prices."""
     plot = Plot(
         "compare-profile",
         "Share of targets on which an algorithm's expected running time is within a factor of the least one, against "
-        "that factor, at two prices of a product; the eight best in colour, the others in grey.",
+        "that factor, at two prices of a product; the six best in colour, the others in grey.",
         titles=[f"price {price}" for price in PRICES],
         size=(9.0, 3.5),
         scale="semilogx",
         legend="direct",
         share_y=True,
     )
+    first: Curves = result.series["profile"][PRICES[0]]
+    far = max((ratios[-1] for ratios, _ in first.values() if ratios), default=10.0)
+    best = sorted(sorted(first, key=lambda name: -_area(first[name][0], first[name][1], far))[:6])
     for panel, price in zip(plot.panels, PRICES, strict=True):
-        curves = result.series["profile"][price]
+        curves: Curves = result.series["profile"][price]
         end = 1.1 * max((ratios[-1] for ratios, _ in curves.values() if ratios), default=10.0)
-        best = sorted(curves, key=lambda name: (-_area(curves[name][0], curves[name][1], end), name))[:8]
-        _draw(panel, sorted(best), curves, end)
+        _draw(panel, best, curves, end)
         panel.axes.set_xlim(1, end)
         panel.axes.set_ylim(0, 1.02)
         panel.labels("ERT / least ERT", "")
@@ -242,7 +245,7 @@ def _details(rows: Sequence[Row]) -> list[Block]:
             }
         )  # fmt: skip
     caption = (
-        f"Instance `{place}`, ε = 10^{eps:g}: expected running time by kind, and the configuration that the search "
+        rf"Instance `{place}`, $\varepsilon = 10^{{{eps:g}}}$: expected running time by kind, and what the search "
         "chose. Every other target: the table `compare` among the results"
     )
     return [rows_table(shown, DETAIL, caption, "compare-detail")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verify.preset import Preset, Result, run_preset
 from verify.presets import (
+    compare,
     controls,
     headline,
     kappa,
@@ -29,5 +30,6 @@ _MODULES = (
     lower_coupled,
     rates_deterministic,
     rates_stochastic,
+    compare,
 )
 PRESETS: dict[str, Preset] = {module.PRESET.name: module.PRESET for module in _MODULES}

@@ -137,7 +137,7 @@ def profile(rows: list[Row], price: int) -> dict[str, tuple[list[float], list[fl
         if row[key] is not None:
             at = row["instance"], row["log10_eps"]
             best[at] = min(best.get(at, row[key]), row[key])
-    found = {}
+    found: dict[str, tuple[list[float], list[float]]] = {}
     for (name,), mine in grouped(rows, "algorithm").items():
         possible = [row for row in mine if (row["instance"], row["log10_eps"]) in best]
         ratios = sorted(row[key] / best[row["instance"], row["log10_eps"]] for row in possible if row[key] is not None)

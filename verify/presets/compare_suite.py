@@ -91,7 +91,7 @@ SUITE: dict[str, Instance] = {
     "lq-16": Instance(_lq(16), GAUSSIAN, (1.0,), "-1", 1, 1, "linear-quadratic, condition number 16, noise"),
     "lq-4-exact": Instance(_lq(4), NoNoise(), (1.0,), "-2", 1, 1, "the same without noise: exact oracles"),
     "polynomial": Instance(
-        skewed_polynomial, GAUSSIAN, (2.0,), "-3/2", 2, 4, "cubic and quartic terms in both levels, nonconvex, noise"
+        skewed_polynomial, GAUSSIAN, (1.0,), "-3/2", 2, 4, "cubic and quartic terms in both levels, nonconvex, noise"
     ),
     "relaxed-smooth": Instance(
         relaxed_smooth, GAUSSIAN, (3.0, 1.0, 1.0), "-1", 1, 3,
