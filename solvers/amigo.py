@@ -8,6 +8,9 @@ One outer step t, both inner loops warm:
 
 with one sample of F for the step (its F_x and F_y), and fresh Hessians in every inner step.
 
+The same iterates as a public implementation (benchopt, benchmark_bilevel), which does the lower loop at the end of a
+step and once before the first.
+
 Departure: z estimates +[g_yy]^{-1} f_y (the print has the opposite sign and adds G_xy z: the same iterates).
 Addresses: inner 0 .. D - 1 lower steps, D for F, D + 1 the JVP, D + 2 on the HVPs.
 """

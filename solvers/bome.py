@@ -7,7 +7,8 @@ One step t at (x, y):
     (x, y) <- (x, y) - xi ( F + lam q )
 
 F = (F_x, F_y) at (x, y). Stated for exact gradients; here every answer is one sample of the oracle, where the ratio in
-lam is biased. q = 0 takes lam = 0 (the print divides by zero).
+lam is biased. q = 0 takes lam = 0 (the print divides by zero). A public implementation (benchopt, benchmark_bilevel)
+agrees; it has xi apart for x and y, and alpha equal to the one of y.
 
 Addresses: inner 0 the query at (x, y), k + 1 the inner steps, K + 1 for G_x(x, w^K). No HVP, no JVP.
 """

@@ -7,7 +7,9 @@
 
 with storm of :mod:`solvers.pieces`; only x has the recursive momentum. eta = 1 is the plain single loop.
 
-Departures: steps are constants (powers of t in the analysis); y and v of the hyper-gradient are the newest ones.
+Departures: steps are constants (powers of t in the analysis); y and v of the hyper-gradient are the newest ones; d_0 is
+the plain sample. Compared with a public implementation (benchopt, benchmark_bilevel): the same points, old and new, in
+all three updates and the same momentum; there gamma = tau falls like t^{-1/2}, as eta does, and d starts from 0.
 Addresses: inner 0, 1, 2 are zeta_t, psi_t, xi_t.
 """
 

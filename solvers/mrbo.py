@@ -16,7 +16,9 @@ VRBO (Algorithm 2), a SPIDER estimator, refreshed with S_1 samples whenever ``pe
                           y^{k+1} = y^k - beta v
     y_{t+1} = y^{m+1},  (u_{t+1}, v_{t+1}) = the last (u, v), taken at (x_{t+1}, y^{m+1})
 
-where y^0 = y_t and the previous point of k = 0 is (x_t, y_t). Departure: shares are cut at 1.
+where y^0 = y_t and the previous point of k = 0 is (x_t, y_t). Departure: shares are cut at 1. A public implementation
+of VRBO (benchopt, benchmark_bilevel) leaves the change from x_t to x_{t+1} out of the inner loop's differences; here it
+is in, as printed: without it (u, v) would still estimate at x_t.
 
 Addresses: MRBO inner 0 (G_y), 1 (F, JVP), 2 .. Q + 1 (HVP); VRBO the same plus (k + 1)(Q + 2) in inner step k.
 """

@@ -10,6 +10,8 @@ One outer step t, with Q standard normal directions u_j and samples zeta_k share
 the only derivative it estimates by differences is dy^N/dx, and only along u_j. For a quadratic g and exact oracles
 E Phi = F_x - G_xy (I - (I - alpha H)^N) H^{-1} F_y at y^N for every mu, as ITD; the u_j add variance of order dx/Q.
 
+With exact oracles a public implementation (benchopt, benchmark_bilevel) has the same update.
+
 Addresses: inner 0 .. N - 1 lower steps (S samples each), N for F; u_j on the solver's own Philox stream (node j).
 Calls: N S (Q + 1) + D_f SFO a step; no HVP, no JVP.
 """

@@ -17,7 +17,9 @@ Steps rho_t = rho (1 + t)^{-power}, gamma_t likewise; SABA needs none (power 0).
 
 Departures: v estimates +[g_yy]^{-1} f_y (SOBA's print uses the opposite sign, with the same iterates); MA-SOBA starts
 at h_0 = 0, as h has no sample before step 0; the tables of SABA start at 0, which costs nothing and keeps S unbiased
-(the print fills them in a first pass); no projection of v. SABA takes one term of each level a step: Minibatch(1, 1).
+(the print fills them in a first pass; a public implementation, benchopt's benchmark_bilevel, starts at 0 too); some
+public code of MA-SOBA averages first and moves along h_{t+1}; no projection of v. SABA takes one term of each level a
+step: Minibatch(1, 1).
 
 Calls: 1 SFO (F and G), 1 HVP, 1 JVP a step for all three.
 """

@@ -9,6 +9,9 @@ alpha_t, eta^f_t = c_f alpha_t^2, eta^g_t = c_g alpha_t^2 (cut at 1; eta_0 = 1):
 
 p uniform on 0 .. Q - 1 is part of the sample: the same p, and the same Hessians, at the old point.
 
+A public implementation (benchopt, benchmark_bilevel) agrees in both momenta; it has one eta for them, and uses the
+sample of G_y for the JVP too.
+
 Departures: c_alpha multiplies alpha_t; p is common to the seeds of an experiment (:func:`solvers.pieces.truncation`).
 Addresses: inner 0 (G_y), 1 (F, JVP), 2 on (HVP).
 """
