@@ -95,13 +95,18 @@ SUMMARY_CAPTION = (
 )
 
 
+def name_of(solver: str) -> str:
+    """As it is written in papers."""
+    return NAMES.get(solver, solver)
+
+
 def _needs(name: str) -> str:
     return "HVP, JVP" if "HVP" in SOLVERS[name].load().needs else "none"
 
 
 def _named(row: Row) -> Row:
     products = row["tuning_hvp"] + row["tuning_jvp"]
-    return {**row, "name": NAMES[row["algorithm"]], "needs": _needs(row["algorithm"]), "tuning_products": products}
+    return {**row, "name": name_of(row["algorithm"]), "needs": _needs(row["algorithm"]), "tuning_products": products}
 
 
 def _ordered(summary: Sequence[Row]) -> list[Row]:
@@ -126,7 +131,7 @@ def _draw(panel: Panel, mine: Sequence[str], curves: Curves, end: float) -> None
                 panel.axes.plot(*_stairs(costs, shares, end), color=GREY, linewidth=0.7, zorder=1.2)
     for i, name in enumerate(n for n in mine if n in curves):
         x, y = _stairs(curves[name][0], curves[name][1], end)
-        panel.series(NAMES[name], x, y, style=i, marker=False)
+        panel.series(name_of(name), x, y, style=i, marker=False)
 
 
 def _ecdf_pair(result: Result, price: int, families: Sequence[str], stem: str) -> Figure:
@@ -207,10 +212,11 @@ def _matrix(rows: Sequence[Row]) -> Table:
     middle = {place: _middle([row["log10_eps"] for row in rows if row["instance"] == place]) for place in places}
     at = {(r["algorithm"], r["instance"]): r for r in rows if r["log10_eps"] == middle[r["instance"]]}
     body = []
-    for name in (name for family in FAMILIES.values() for name in family):
+    named = [name for family in FAMILIES.values() for name in family]
+    for name in [*named, *(name for name in SOLVERS if name not in named)]:
         found = [at.get((name, place)) for place in places]
         if any(found):
-            body.append((NAMES[name], *("" if row is None else _ert(row) for row in found)))
+            body.append((name_of(name), *("" if row is None else _ert(row) for row in found)))
     heads = [Column(f"{place}, $10^{{{middle[place]:g}}}$", align="right") for place in places]
     caption = (
         "ERT at price 1 at the middle ε. In brackets: how many of the runs arrived, where not all did. Empty: not "
@@ -240,7 +246,7 @@ def _details(rows: Sequence[Row]) -> list[Block]:
         products = None if row["ert_hvp"] is None else row["ert_hvp"] + row["ert_jvp"]
         shown.append(
             {
-                **row, "name": NAMES[row["algorithm"]], "sfo": row["ert_sfo"], "products": products,
+                **row, "name": name_of(row["algorithm"]), "sfo": row["ert_sfo"], "products": products,
                 "reached": f"{row['hits']}/{row['runs']}", "tuning": sum(row[f"tuning_{kind}"] for kind in KINDS),
             }
         )  # fmt: skip
@@ -256,5 +262,7 @@ def _absent(rows: Sequence[Row]) -> list[Block]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         reasons.setdefault((row["algorithm"], row["reason"]), []).append(row["instance"])
-    lines = [f"{NAMES[name]} is not applicable on {', '.join(where)}: {why}." for (name, why), where in reasons.items()]
+    lines = [
+        f"{name_of(name)} is not applicable on {', '.join(where)}: {why}." for (name, why), where in reasons.items()
+    ]
     return [Bullets(lines)] if lines else []

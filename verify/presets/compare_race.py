@@ -56,6 +56,8 @@ def oracle_of(name: str, instance: Instance, seeds: Sequence[int], experiment: i
 
 def not_applicable(name: str, instance: Instance) -> str:
     """Why the solver cannot run on the instance, empty when it can."""
+    if name not in SPACES:
+        return "no dials are declared for it in compare_space"
     oracle = oracle_of(name, instance, [0], TUNING)
     try:
         check_needs(configurations(name, instance, 1, 0)[0][0].solver, instance.problem, oracle)
