@@ -63,7 +63,7 @@ class Coupled:
         self,
         kappa: float = 2.0,
         T: int = 10,
-        eta: float = 1e-6,
+        eta: float = 5e-7,
         sigma: float = 0.0,
         *,
         gates: GateKind = "quintic",

@@ -50,9 +50,9 @@ def _first(lines: list[str]) -> str:
 
 
 def _instances() -> list[dict[str, Any]]:
-    from synthetic.registry import INSTANCES
+    from bounds.instances import ALL
 
-    return [{"name": n, "builder": e.target, "what": e.what, "extra": e.extra or "-"} for n, e in INSTANCES.items()]
+    return [{"name": n, "builder": e.target, "what": e.what, "extra": e.extra or "-"} for n, e in ALL.items()]
 
 
 def _stencils() -> list[dict[str, Any]]:

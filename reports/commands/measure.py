@@ -79,13 +79,8 @@ def chosen(options: argparse.Namespace) -> Measure:
     if options.preset and (options.spec or options.problem):
         raise InputError("--preset", options.preset, "pass a preset or an experiment of your own, not both")
     if options.problem:
-        path, _, name = options.problem.rpartition(":")
-        if not path or not name:
-            raise InputError("--problem", options.problem, "pass FILE.py:NAME")
         experiment = Experiment.read(options.spec) if options.spec else None
-        instance = getattr(load_file("--problem", path), name, None)
-        if instance is None:
-            raise InputError("--problem", options.problem, f"the file defines no {name}")
+        instance = user_instance(options.problem)
         if options.backend not in ("auto", "numpy"):
             raise InputError("--backend", options.backend, "your own instance runs on numpy, through its methods")
         prepared = measure_user(instance, experiment, options.level)
@@ -96,6 +91,21 @@ def chosen(options: argparse.Namespace) -> Measure:
     if options.backend != "auto":
         preset = on_backend(preset, resolve(options.backend))
     return lambda store, jobs, show: run_preset(preset, options.level, store, jobs, show)
+
+
+def user_instance(text: str) -> Any:
+    """The object of FILE.py:NAME, or an instance of the suite by its name in ``list instances``."""
+    from bounds.instances import ALL
+
+    path, _, name = text.rpartition(":")
+    if not path and text in ALL:
+        return ALL[text].build()
+    if not path or not name:
+        raise InputError("--problem", text, "pass FILE.py:NAME, or a name of: bilevel-rates list instances")
+    found = getattr(load_file("--problem", path), name, None)
+    if found is None:
+        raise InputError("--problem", text, f"the file defines no {name}")
+    return found
 
 
 @contextmanager
