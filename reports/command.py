@@ -90,7 +90,7 @@ def _measure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help="an experiment of your own (see CONTRIBUTING.md)")
     parser.add_argument("--preset", metavar="NAME", help="headline, tuned, phase, controls, kappa or literal")
-    parser.add_argument("--problem", metavar="FILE.py:NAME", help="your own instance (executed), or one of list instances")
+    parser.add_argument("--problem", metavar="FILE.py:NAME", help="your own instance (executed), or a listed name")
     parser.add_argument(
         "--backend",
         choices=("auto", "numpy", "numba", "cupy"),
