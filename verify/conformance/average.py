@@ -31,7 +31,7 @@ def weight(plain: np.ndarray, change: np.ndarray, b: np.ndarray) -> float | None
     moved = plain + change
     if abs(np.linalg.norm(moved) - np.linalg.norm(plain)) > 1e-9 * np.linalg.norm(plain):
         return None
-    # ||h|| u + w b = r u', divided by ||h||: two unknowns, w/||h|| and r/||h||
+    # with plain = -s u, moved = -s u' that is plain = (s w/||h||) b + (r/||h||) moved
     found, *_ = np.linalg.lstsq(np.stack([b, moved], axis=1), plain, rcond=None)
     return -float(found[0])
 
