@@ -33,7 +33,7 @@ def weight(plain: np.ndarray, change: np.ndarray, b: np.ndarray) -> float | None
         return None
     # with plain = -s u, moved = -s u' that is plain = (s w/||h||) b + (r/||h||) moved
     found, *_ = np.linalg.lstsq(np.stack([b, moved], axis=1), plain, rcond=None)
-    return -float(found[0])
+    return float(found[0])
 
 
 def impulse(subject: Subject, on: Instance, seed: int) -> list[float] | None:
