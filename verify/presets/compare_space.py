@@ -10,7 +10,8 @@ A configuration is a setting (integers: samples an answer, inner steps) and a po
 taken from one rotated Halton sequence, the same points for every solver. N configurations are dealt out evenly over a
 solver's settings. ``batch`` is a property of the oracle here: every answer is a mean of that many samples, each of them
 counted, so methods that were stated for exact gradients get the same means as the others; it is 1 where there is no
-noise. What is no dial stays at the solver's practical default. A solver without an entry here is not compared, and said so.
+noise. What is no dial stays at the solver's practical default. A solver without an
+entry here is not compared.
 """
 
 from __future__ import annotations
