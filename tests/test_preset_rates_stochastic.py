@@ -146,7 +146,7 @@ def test_fmbo_shows_three_and_a_wrong_claim_is_refuted(fmbo: list[Row]) -> None:
     assert row["metered_equals_formula"]
     assert row["hits"] == row["runs"] == 160
     for wrong in (2.0, 4.0):
-        assert line_row(replace(LINES["fmbo"], claimed=wrong), fmbo)[0]["verdict"] == "inconsistent"
+        assert line_row(replace(LINES["fmbo"], claimed=wrong), fmbo)[0]["on_claim"] == "inconsistent"
 
 
 @pytest.mark.parametrize("name", ["fmbo-uncorrected", "fmbo-rough"])
@@ -165,7 +165,7 @@ def test_bo_rep_shows_four_and_not_three() -> None:
     assert row["verdict"] in ("weakly consistent", "strongly consistent")
     assert row["measured"] == pytest.approx(4.0, abs=0.15)
     assert row["metered_equals_formula"]
-    assert line_row(replace(LINES["bo_rep"], claimed=3.0), rows)[0]["verdict"] == "inconsistent"
+    assert line_row(replace(LINES["bo_rep"], claimed=3.0), rows)[0]["on_claim"] == "inconsistent"
 
 
 def test_stocbio_counts_its_batches_and_hessian_products() -> None:
@@ -177,7 +177,7 @@ def test_stocbio_counts_its_batches_and_hessian_products() -> None:
     S, D = int(np.ceil((1.5 * 2 / 10**-0.5) ** 2)), int(np.ceil(1.5 * np.log(1.5 / 10**-0.5)))
     assert one["calls"] == one["T"] * (D * S + S)
     assert one["HVP"] == one["T"] * D * S
-    assert line_row(replace(LINES["stocbio"], claimed=3.0), rows)[0]["verdict"] == "inconsistent"
+    assert line_row(replace(LINES["stocbio"], claimed=3.0), rows)[0]["on_claim"] == "inconsistent"
 
 
 def test_methods_for_bounded_smoothness_fail_where_bo_rep_does_not() -> None:
