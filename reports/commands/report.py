@@ -32,6 +32,7 @@ PAGES: dict[str, str] = {
     "compare": "reports.pages.compare:build",
     "lower": "reports.pages.lower:build",
     "atlas": "reports.pages.atlas:build",
+    "conformance": "reports.pages.conformance:build",
 }
 """Pages in their order. Adding one is one module with ``build(context) -> Page`` and one line here."""
 
