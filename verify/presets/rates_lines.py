@@ -1,8 +1,8 @@
 """What the preset ``rates-stochastic`` runs: one line for each algorithm with a theorem, and the kernel for its trials.
 
 Every run takes the steps of the class in ``solvers`` (compiled, every call counted) with the theorem's powers of t or
-of eps in its step sizes, momenta and batches; the constants in front were set once, at eps = 10^(-1/2), and serve all
-eps. Noise is drawn anew for each eps.
+of eps in its step sizes, momenta and batches; the constants in front serve all eps (how they were chosen: the
+preset's notes). Noise is drawn anew for each eps.
 
 Two instances. ``quadratic``: phi = ||x||^2/2, f = phi + (1 + x/2)'z + ||z||^2/4, g = ||z||^2/2, z = y - x, d = 2. With
 the steps t^(-1/3) of the momentum methods the noise in the momentum is what is left, E||grad phi||^2 ~ t^(-2/3): their
