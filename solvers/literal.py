@@ -19,7 +19,10 @@ NoiseName = Literal["gaussian", "rademacher", "multiplicative"]
 
 @dataclass(frozen=True, eq=False)
 class LiteralResult:
-    """As solvers.jump.JumpResult, with ``metered``: the samples that each seed's run drew until it ended."""
+    """As solvers.jump.JumpResult, with ``metered``: the samples that each seed's run drew until it ended.
+
+    ``in_law``: the noise has the law of the reference's, and not its numbers.
+    """
 
     config: JumpConfig
     nodes: tuple[int, ...]
@@ -32,6 +35,7 @@ class LiteralResult:
     metered: tuple[int, ...]
     x: np.ndarray
     y: np.ndarray
+    in_law: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,19 +12,23 @@ last, every product and sum is rounded on its own. A kernel that keeps the order
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import array_api_compat
 import numpy as np
 
+from solvers.base import check_choice
 from solvers.jump_config import JumpConfig, Stage
 from solvers.literal import LiteralResult, LiteralRun, NoiseName, literal_run
 from solvers.lower_levels import Level, amplitude, ordered_square
 from synthetic.arrays import Array, like, namespace, to_numpy
-from synthetic.philox import GAUSSIAN, RADEMACHER, Address, Stream, draw_blocks
+from synthetic.philox import FAST_GAUSSIAN, FAST_RADEMACHER, GAUSSIAN, RADEMACHER, Address, Law, Stream, draw_blocks
 
-LAWS = {"gaussian": GAUSSIAN, "rademacher": RADEMACHER}
+LAWS = {
+    "exact": {"gaussian": GAUSSIAN, "rademacher": RADEMACHER},
+    "fast": {"gaussian": FAST_GAUSSIAN, "rademacher": FAST_RADEMACHER},
+}
 
 
 def run_literal(
@@ -34,11 +38,14 @@ def run_literal(
     *,
     scale: float = 1.0,
     zero_node: bool = False,
+    stream: Literal["exact", "fast"] = "exact",
     reference: Array = None,
 ) -> LiteralResult:
     """As solvers.literal_numba.run_literal; in the library, on the device and in the dtype of ``reference``."""
+    check_choice("stream", stream, ("exact", "fast"))
     run = literal_run(config, seeds, noise, scale, zero_node)
-    return _Runner(run, np.zeros(()) if reference is None else reference).go()
+    result = _Runner(run, np.zeros(()) if reference is None else reference, LAWS[stream][run.law]).go()
+    return replace(result, in_law=stream == "fast")
 
 
 @dataclass
@@ -64,8 +71,8 @@ class Watch:
 
 
 class _Runner:
-    def __init__(self, run: LiteralRun, reference: Array) -> None:
-        self.run, self.config, self.reference = run, run.config, reference
+    def __init__(self, run: LiteralRun, reference: Array, law: Law) -> None:
+        self.run, self.config, self.reference, self.law = run, run.config, reference, law
         self.xp, self.device = namespace(reference), array_api_compat.device(reference)
         R, P = run.seeds.size, len(run.pairs)
         self.level = Level(run.config.problem, reference)
@@ -86,7 +93,7 @@ class _Runner:
         self.meter[self.watch.times[2] < 0] += len(node)
         address = Address(self.run.experiment, self.run.seeds[:, None], t, inner, node, 0, sample)
         streams = (Stream.FY, Stream.GY) if part else (Stream.FX, Stream.GX)
-        drawn = (draw_blocks(LAWS[self.run.law], address, [(int(s), n)], self.reference)[..., :n] for s in streams)
+        drawn = (draw_blocks(self.law, address, [(int(s), n)], self.reference)[..., :n] for s in streams)
         f, g = (self.xp.astype(z, self.reference.dtype) for z in drawn)
         return f, g
 

@@ -100,13 +100,15 @@ def philox4x32(
     return tuple(xp.astype(xp.asarray(c), xp.uint32) for c in (c0, c1, c2, c3))
 
 
-def _rounds(c0: Array, c1: Array, c2: Array, c3: Array, k0: Array, k1: Array) -> tuple[Array, ...]:
-    """Ten rounds on uint64 arrays that hold 32-bit words; c0 and c2 must have the full shape already.
+def _rounds(
+    c0: Array, c1: Array, c2: Array, c3: Array, k0: Array, k1: Array, rounds: int | None = None
+) -> tuple[Array, ...]:
+    """``rounds`` (ROUNDS) rounds on uint64 arrays that hold 32-bit words; c0 and c2 must have the full shape already.
 
     A 32 x 32 -> 64 bit product fits a uint64, so nothing here ever wraps and no library's overflow rule matters.
     The operators in place act on fresh arrays only: libraries without mutation rebind instead.
     """
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if rounds is None else rounds):
         low3 = c0 * MULTIPLIERS[0]
         low1 = c2 * MULTIPLIERS[1]
         c0 = low1 >> 32
@@ -180,12 +182,13 @@ class Address:
 class Law:
     """A distribution: coordinates one block can give, and how words (N, B) become coordinates (N, B width).
 
-    ``width`` <= per_block is how many coordinates of each block are wanted at all.
+    ``width`` <= per_block is how many coordinates of each block are wanted at all; ``rounds`` of Philox, None: ROUNDS.
     """
 
     name: str
     per_block: int
     convert: Callable[[Any, tuple[Array, ...], int], Array]
+    rounds: int | None = None
 
     def width(self, most: int) -> int:
         """Coordinates to unpack from a block when no draw has more than ``most``: saves unused signs."""
@@ -230,6 +233,13 @@ def _signs(xp: Any, words: tuple[Array, ...], width: int) -> Array:
 UNIFORM = Law("uniform", 4, _uniform)
 GAUSSIAN = Law("gaussian", 4, _gaussian)
 RADEMACHER = Law("rademacher", 128, _signs)
+
+FAST_ROUNDS = 7
+"""The fewest rounds of Philox4x32 that its authors found to pass BigCrush (Salmon et al. 2011); 10 are for safety."""
+FAST_GAUSSIAN = Law("fast gaussian", 4, _gaussian, FAST_ROUNDS)
+FAST_RADEMACHER = Law("fast rademacher", 128, _signs, FAST_ROUNDS)
+"""The optional fast stream: the same addresses and laws, other words. A run on it equals the exact one in law only,
+and compiled backends may round its normals to float32 where the run is float32."""
 
 
 def index_law(bound: int) -> Law:
@@ -287,7 +297,7 @@ def _fill(law: Law, width: int, lanes: np.ndarray, columns: np.ndarray, xp: Any,
     k0, k1, c1, c2, c3, sample = (xp.asarray(row[:, None], device=device) for row in lanes)
     per_sample, block, stream = (xp.asarray(row[None, :], device=device) for row in columns)
     # c0 and c2 alone need the full shape: after the first round everything has it
-    words = _rounds(sample * per_sample + block, c1, xp.broadcast_to(c2, (n, b)), c3 + stream, k0, k1)
+    words = _rounds(sample * per_sample + block, c1, xp.broadcast_to(c2, (n, b)), c3 + stream, k0, k1, law.rounds)
     return law.convert(xp, words, width)
 
 

@@ -64,7 +64,7 @@ extern "C" __global__ void jump_steps(
       at.inner = (u32)(draw >> 32);
       for (int b = 0; b < DRAWN / 4; ++b) {
         const Words words = philox((u32)b, at);
-        double z0, z1, z2, z3;
+        NORMAL z0, z1, z2, z3;
         box_muller(words.w[0], words.w[1], &z0, &z1);
         box_muller(words.w[2], words.w[3], &z2, &z3);
         z[4 * b] = (REAL)z0;

@@ -8,11 +8,12 @@ end flags, every POLL outer steps, and the norms at the checkpoints.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from solvers.cuda.sources import Build, Precision, literal_build
+from solvers.cuda.sources import Build, Precision, StreamName, literal_build
 from solvers.jump_config import FOREVER, JumpConfig
 from solvers.literal import LiteralResult, LiteralRun, NoiseName, literal_run
 from solvers.lower_levels import coefficient_rows
@@ -32,11 +33,15 @@ def run_literal(
     scale: float = 1.0,
     zero_node: bool = False,
     precision: Precision = "float64",
+    stream: StreamName = "exact",
     module: Any = None,
 ) -> LiteralResult:
-    """As solvers.literal_numba.run_literal, on the GPU (or in ``module``: a function of a Build that loads it)."""
+    """As solvers.literal_numba.run_literal, on the GPU (or in ``module``: a function of a Build that loads it).
+
+    ``stream`` "fast": Philox4x32-7, normals in the precision of the run, fast-math: equal in law only (``in_law``).
+    """
     return run_literals(
-        [config], seeds, noise, scale=scale, zero_node=zero_node, precision=precision, module=module
+        [config], seeds, noise, scale=scale, zero_node=zero_node, precision=precision, stream=stream, module=module
     )[0]  # fmt: skip
 
 
@@ -48,6 +53,7 @@ def run_literals(
     scale: float = 1.0,
     zero_node: bool = False,
     precision: Precision = "float64",
+    stream: StreamName = "exact",
     module: Any = None,
 ) -> list[LiteralResult]:
     """Several configurations (an eps each, say) side by side: all seeds of all of them in the same launches.
@@ -63,15 +69,17 @@ def run_literals(
             raise InputError(name, [getattr(config, name) for config in configs], "must be the same in all")
     if len({(run.pairs, run.level, run.config.problem.dim_x, run.config.problem.dim_y) for run in runs}) != 1:
         raise InputError("configs", len(configs), "pass configurations with the same nodes, lower level and size")
-    build, real = build_of(runs[0], precision), np.dtype(precision)
-    return _Device(runs, module(build), real).go()
+    build, real = build_of(runs[0], precision, stream), np.dtype(precision)
+    return [replace(found, in_law=stream == "fast") for found in _Device(runs, module(build), real).go()]
 
 
-def build_of(run: LiteralRun, precision: Precision) -> Build:
+def build_of(run: LiteralRun, precision: Precision, stream: StreamName = "exact") -> Build:
     """What the kernels are compiled for."""
     problem = run.config.problem
     classes = problem.classes if isinstance(problem, LearnToRegularize) else 0
-    return literal_build(run.level, run.law, problem.dim_x, problem.dim_y, classes=classes, precision=precision)
+    return literal_build(
+        run.level, run.law, problem.dim_x, problem.dim_y, classes=classes, precision=precision, stream=stream
+    )
 
 
 def level_data(runs: Sequence[LiteralRun], each: int) -> tuple[np.ndarray, np.ndarray]:

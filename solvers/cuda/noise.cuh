@@ -39,7 +39,7 @@ __device__ __forceinline__ void each_noise(u32 first, Place at, int node, int pa
     for (int half = 0; half < 2; ++half) {
       const int i = 4 * b + 2 * half;
       if (i < N) {
-        double f0, f1, g0, g1;
+        NORMAL f0, f1, g0, g1;
         box_muller(f.w[2 * half], f.w[2 * half + 1], &f0, &f1);
         box_muller(g.w[2 * half], g.w[2 * half + 1], &g0, &g1);
         use(i, (REAL)f0, (REAL)g0);

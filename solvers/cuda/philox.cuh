@@ -43,10 +43,24 @@ __device__ __forceinline__ double unit(u32 word) { return ((double)word + 0.5) *
 
 __device__ __forceinline__ double sign(u32 word, int bit) { return 1.0 - 2.0 * (double)((word >> bit) & 1u); }
 
+#ifdef FAST
+// The same pair in the precision of the run: log(1 - v) above u = 1/2, where a float u would lose its digits.
+typedef REAL NORMAL;
+__device__ __forceinline__ void box_muller(u32 radius_word, u32 angle_word, REAL* first, REAL* second) {
+  const bool upper = radius_word >> 31;
+  const REAL v = ((REAL)(upper ? ~radius_word : radius_word) + (REAL)0.5) * (REAL)0x1p-32;
+  const REAL r = sqrt((REAL)-2 * (upper ? log1p(-v) : log(v)));
+  const REAL a = (REAL)6.283185307179586 * (((REAL)(int)angle_word + (REAL)0.5) * (REAL)0x1p-32);
+  *first = r * cos(a);
+  *second = r * sin(a);
+}
+#else
 // (r cos a, r sin a), r = sqrt(-2 log u), a = 2 pi u', in double whatever REAL is
+typedef double NORMAL;
 __device__ __forceinline__ void box_muller(u32 radius_word, u32 angle_word, double* first, double* second) {
   const double r = sqrt(-2.0 * log(unit(radius_word)));
   const double a = 6.283185307179586 * unit(angle_word);
   *first = r * cos(a);
   *second = r * sin(a);
 }
+#endif

@@ -13,7 +13,7 @@
 struct ShimIndex { unsigned x, y, z; };
 static thread_local ShimIndex threadIdx, blockIdx, blockDim, gridDim;
 
-using std::erfc; using std::exp; using std::fabs; using std::log; using std::sqrt; using std::sin; using std::cos;
+using std::erfc; using std::exp; using std::fabs; using std::log; using std::log1p; using std::sqrt; using std::sin; using std::cos;
 
 template <class... A, std::size_t... I>
 void shim_call(void (*kernel)(A...), void** a, std::index_sequence<I...>) {

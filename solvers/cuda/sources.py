@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from synthetic.errors import InputError
+from synthetic.philox import FAST_ROUNDS
 
 FOLDER = Path(__file__).parent
 _INCLUDE = re.compile(r'^#include "([a-z_]+\.cuh)"\n', re.MULTILINE)
-NOISES = {"gaussian": 0, "rademacher": 1, "fast": 2}
+NOISES = {"gaussian": 0, "rademacher": 1}
 LEVELS = {"quadratic": 0, "polynomial": 1, "softmax": 2}
 Precision = Literal["float64", "float32"]
+StreamName = Literal["exact", "fast"]
 
 
 def source(name: str) -> str:
@@ -66,13 +68,24 @@ class Build:
 
 
 def literal_build(
-    level: str, noise: str, dim_x: int, dim_y: int, *, classes: int = 0, precision: Precision = "float64"
+    level: str,
+    noise: str,
+    dim_x: int,
+    dim_y: int,
+    *,
+    classes: int = 0,
+    precision: Precision = "float64",
+    stream: StreamName = "exact",
 ) -> Build:
     """The literal kernels for one lower level, noise and size."""
     if precision not in ("float64", "float32"):
         raise InputError("precision", precision, "pass float64 or float32")
+    if stream not in ("exact", "fast"):
+        raise InputError("stream", stream, "pass exact or fast")
     real = "double" if precision == "float64" else "float"
     macros = {"LEVEL": LEVELS[level], "NOISE": NOISES[noise], "DX": dim_x, "DY": dim_y, "REAL": real}
     if classes:
         macros["CLASSES"] = classes
-    return Build("literal.cu", tuple((name, str(value)) for name, value in macros.items()), exact=noise != "fast")
+    if stream == "fast":
+        macros |= {"FAST": 1, "ROUNDS": FAST_ROUNDS}
+    return Build("literal.cu", tuple((name, str(value)) for name, value in macros.items()), exact=stream == "exact")

@@ -34,7 +34,7 @@ extern "C" __global__ void fill_normals(i64 n, i64 R, const u32* where, REAL* ou
   LANE_OR_RETURN
   for (i64 b = 0; 4 * b < n; ++b) {
     const Words block = philox(first + (u32)b, at);
-    double z[4];
+    NORMAL z[4];
     box_muller(block.w[0], block.w[1], &z[0], &z[1]);
     box_muller(block.w[2], block.w[3], &z[2], &z[3]);
     for (int i = 0; i < 4 && 4 * b + i < n; ++i) out[(4 * b + i) * R + r] = (REAL)z[i];
