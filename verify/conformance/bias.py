@@ -147,6 +147,8 @@ def check_known_answer(subject: Subject, on: Instance, seed: int) -> Finding:
         return Finding(check, "not applicable", "no nodes are declared, e.g. nodes = (0, 1) for f and f + lambda g")
     if not hasattr(on.problem, "bias"):
         return Finding(check, "not applicable", "the instance for agents has no closed form")
+    if subject.get("small_parameter") is None and subject.get("with_small") is None:
+        return Finding(check, "not applicable", "no small_parameter is declared: nu cannot be varied")
     x, worst, rows = on.start(seed, 1), 0.0, []
     for nu in (subject.small(), subject.small() / 2):
         found = settle(subject.with_small(nu), on, x)
