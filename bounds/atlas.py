@@ -242,11 +242,21 @@ def log10_calls(bound: Bound, eps: float, kappa: float, p: int = 1, d: float = 1
     return math.log10(factor) + float(a) * math.log10(kappa) - float(b) * math.log10(eps)
 
 
-def best_p(eps: float, kappa: float, *, constants: bool = False, most: int = 20) -> int:
+def best_p(
+    eps: float,
+    kappa: float,
+    *,
+    constants: bool = False,
+    most: int = 20,
+    c_norm: float = 1000.0 * 5**0.5,
+    h: float = 1.0,
+    orders: Sequence[int] = tuple(range(1, 13)),
+) -> int:
     """The order p that needs fewest calls.
 
     Without constants: argmin p kappa^{9+2/p} eps^{-4-2/p} (near 2 log(kappa/eps)). With constants: the exact count of
-    the theorem's schedule on the linear-quadratic family (where kappa enters through a = 1/kappa only).
+    the theorem's schedule on the linear-quadratic family (where kappa enters through a = 1/kappa only) with
+    ||gamma c_0|| = ``c_norm`` and A_f = h I, over ``orders``.
     """
     _check(eps, kappa)
     if not constants:
@@ -255,9 +265,9 @@ def best_p(eps: float, kappa: float, *, constants: bool = False, most: int = 20)
     from bounds.lq_schedule import lq_schedule
 
     def calls(p: int) -> int:
-        return lq_schedule(p, eps, c_norm=1000.0 * 5**0.5, a=1 / kappa).calls()
+        return lq_schedule(p, eps, c_norm=c_norm, a=1 / kappa, h=h).calls()
 
-    return min(range(1, min(most, 12) + 1), key=calls)
+    return min((p for p in orders if p <= most), key=calls)
 
 
 def crossover(p: int, q: int) -> float:

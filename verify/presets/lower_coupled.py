@@ -1,6 +1,6 @@
 """Calls to reach eps on the coupled amplified instance at p = 1: near eps^-6 for first-order methods of every order p.
 
-kappa = 2, quintic gates, Delta and sigma fixed so that T = 24 (eps/eps_0)^-2 links, eps_0 = 10^-6.4, and a call shows
+kappa = 2, quintic gates, Delta and sigma fixed so that T = 16 (eps/eps_0)^-2 links, eps_0 = 10^-6.4, and a call shows
 the next link with probability prob = 1e-5 (eps/eps_0)^4, small enough for waiting to rule; every eta = 4 eps/kappa is
 inside the instance's smallness conditions, which are
 checked. Runs of :mod:`solvers.coupled_kernel` (the limit eta -> 0, in law). Methods and their schedules:
@@ -44,7 +44,7 @@ LABELS = {
     "theorem-nu": "F2SA-{p}, theorem's schedule with nu = eps^(1/{p})",
     "stocbio": "stocBiO, tuned (Hessian samples)",
 }
-KAPPA, EPS0, T0, PROB0, PROB_H0 = 2.0, 10**-6.4, 24, 1e-5, 2e-3
+KAPPA, EPS0, T0, PROB0, PROB_H0 = 2.0, 10**-6.4, 16, 1e-5, 2e-3
 L_PHI = 139.2
 MARGIN = 0.25
 TUNING_SEED = 2**31
@@ -161,7 +161,7 @@ register(Kernel("coupled", trial, 64))
 
 
 def experiments(level: str) -> list[Experiment]:
-    """quick: eps from 10^-6.4 to 10^-6.7 (24 to 95 links), 8 seeds; full: to 10^-7 (380 links), 16 seeds."""
+    """quick: eps from 10^-6.4 to 10^-6.7 (16 to 63 links), 8 seeds; full: to 10^-7 (253 links), 16 seeds."""
     quick = level == "quick"
     wide = Grid("-32/5", "-67/10" if quick else "-7", 4 if quick else 7)
     short = Grid("-32/5", "-33/5" if quick else "-67/10", 3 if quick else 4)
@@ -176,7 +176,7 @@ def experiments(level: str) -> list[Experiment]:
     return [
         Experiment(
             f"coupled {method}", "coupled", p, problem={"family": "coupled"}, grid=grid, seeds=chosen,
-            options={"method": method},
+            options={"method": method, "tuning": 2 if quick else 4},
         )
         for method, p, grid, chosen in plan
     ]  # fmt: skip
