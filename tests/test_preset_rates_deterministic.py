@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from math import log, sqrt
+from pathlib import Path
 from typing import Any
 
 import mpmath as mp
@@ -13,6 +14,9 @@ import pytest
 from scipy.stats import binom
 
 from bounds.f2ba_schedule import SmoothClass, outer_loop
+from reports.context import Context
+from reports.page import Badge, Note
+from reports.pages import rates as page
 from solvers.base import run
 from solvers.distributed_f2ba import DistributedF2BA
 from solvers.f2ba import F2BA
@@ -314,6 +318,34 @@ def test_small_runs_show_the_powers() -> None:
         assert row["verdict"] == "strongly consistent", row
         easier = instance == rates.INSTANCE["steep quadratic"]
         assert (row["on_claim"] == "inconsistent") == easier, algorithm
+
+
+def test_the_page_survives_without_its_presets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(page, "PRESETS", {})
+    notes = [block for block in page.build(Context("quick", 1, tmp_path)).blocks if isinstance(block, Note)]
+    assert "rates-deterministic, rates-stochastic" in str(notes[-1].text)
+
+
+def test_lines_of_both_presets_become_rows_of_the_page() -> None:
+    ours = success_like() | {"slope_log": 4.0, "ci_low": 4.0, "ci_high": 4.0, "on_claim": "inconsistent"}
+    theirs = {
+        "algorithm": "FMBO", "theorem": "003 Theorem 2", "instance": "ramp", "claimed": 3.0, "variable": "1/eps",
+        "basis": "run", "slope_log": 3.01, "ci_low": 2.95, "ci_high": 3.05, "verdict": "strongly consistent",
+        "eps_min": 1e-3, "eps_max": 0.1, "metered": 12345, "why": "as $x$ says",
+    }  # fmt: skip
+    for row, interval, held in ((ours, "no randomness", "beyond 1e+02"), (theirs, "2.950 – 3.050", "beyond 0.01")):
+        cells = page.line(1, row)
+        assert (cells[6], cells[8]) == (interval, held)
+        assert len(cells) == len(page.COLUMNS)
+        assert len(page.ground(1, row)) == len(page.GROUNDS)
+    assert page.line(1, ours)[-1] == Badge("inconsistent")
+    assert page.ground(1, ours)[5] == Badge("strongly consistent")
+
+
+def success_like() -> dict[str, Any]:
+    given = ("f2ba", "steep clipped", "own", "kappa")
+    row, _ = rates.rate_row(made(4.0), *given, claimed=4.0, expected=4.0)
+    return row | {"from": 10.0, "held_out": 100.0, "to": 1000.0}
 
 
 def test_the_committed_table_says_what_the_page_says() -> None:
