@@ -34,6 +34,8 @@ from verify.preset import Row
 from verify.presets import rates_rivals
 from verify.presets.rates_lines import LINES, trial
 from verify.presets.rates_stochastic import PRESET, analyse, experiments, line_row
+from verify.record_results import RESULTS
+from verify.tables import read_table
 
 CURVATURE, A, H, B, GAMMA, C0 = (0.5, 1.0), (1.0, 2.0), (0.5, -0.25), (1.0, 0.5), (1.0, 0.5), (3.0, -1.0)
 PROBLEM = LinearQuadratic(np.diag(A), np.diag(H), np.diag(B), C0, np.diag(GAMMA), QuadraticHyper(CURVATURE))
@@ -217,3 +219,23 @@ def test_bad_input_is_refused(change: dict[str, Any], argument: str) -> None:
     given: dict[str, Any] = {"solver": SOBA(3), "noise": Gaussian(1.0, 1.0), "eps": 0.1, "T_max": 3} | change
     with pytest.raises(InputError, match=argument):
         run_diagonal(given.pop("solver"), DIAGONAL, given.pop("noise"), [0], X0, Y0, **given)
+
+
+def test_the_committed_tables() -> None:
+    """Full level: every claim but TTSA's is met within the margin, on the held-out eps too; its controls fail."""
+    table = read_table(RESULTS / "rates-stochastic.csv")
+    assert table.command == "python -m verify.record_results --level full rates-stochastic"
+    assert [row["algorithm"] for row in table.rows] == [line.algorithm for line in LINES.values()]
+    for row in table.rows:
+        assert row["metered_equals_formula"]
+        if row["control"]:
+            assert (row["hits"], row["verdict"]) == (0, "inconsistent")
+        elif row["algorithm"] == "TTSA":
+            assert row["on_claim"] == "inconsistent" != row["verdict"]
+        else:
+            assert abs(row["measured"] - row["claimed"]) < 0.2
+            assert row["on_claim"] == row["verdict"] != "inconsistent"
+            assert row["separated"]
+    rivals = read_table(RESULTS / "rates-stochastic-rivals.csv").rows
+    failed = {row["method"]: row["failed"] for row in rivals if (row["p0"], row["seeds"]) == (8, 64)}
+    assert failed == {"BO-REP": 0, "SOBA": 64, "MA-SOBA": 64, "stocBiO": 64, "F2SA": 64}

@@ -137,9 +137,9 @@ def analyse(trials: list[Row], level: str) -> Result:
 
 
 NOTES = (
-    "The constants in front are the same for all eps, only the theorems' powers change the parameters; nothing is tuned "
+    "The constants in front are the same for all eps, only the theorems' powers change the parameters: none is tuned "
     "for each eps. They and sigma were chosen among a few so that the noise rules from eps = 10^-0.5 on: FMBO with a "
-    "smaller share of new samples (c_f c_alpha^2 = 0.4 in place of 2), or with sigma = 0.3, still remembers its start in "
+    "smaller share of new samples (c_f c_alpha^2 = 0.4 in place of 2), or with sigma = 0.3, remembers its start in "
     "this range and gave slopes from 2.4 to 2.9.",
     "FdeHBO and FMBO claim eps^-1.5 where the SQUARED norm is <= eps: that is eps^-3 in ||grad phi||; both are given.",
     "slope_log divides out the logarithm that the configuration carries (stocBiO's depth D; no other has one). "
