@@ -148,12 +148,12 @@ LINES: dict[str, Line] = {
     "mrbo": Line(
         "MRBO", "Yang, Ji, Liang 2021", 3.0,
         lambda eps: MRBO(ANY, gamma=1.0, lam=1.0, d=0.5, m=8.0, c_x=8.0, c_y=8.0, eta=0.7, Q=4), NOISE_LIMITED,
-        noise=LIPSCHITZ, printed_log=1.5, starts="-3/4", ends=("-9/8", "-11/8"),
+        noise=LIPSCHITZ, printed_log=1.5, starts="-3/4", ends=("-1", "-11/8"),
     ),
     "sustain": Line(
         "SUSTAIN", "Khanduri et al. 2021", 3.0,
         lambda eps: SUSTAIN(ANY, c_alpha=0.5, c_beta=1.0, c_f=8.0, c_g=8.0, w=8.0, L=1.5, Q=4), NOISE_LIMITED,
-        noise=LIPSCHITZ, printed_log=1.5, starts="-3/4", ends=("-9/8", "-5/4"),
+        noise=LIPSCHITZ, printed_log=1.5, starts="-3/4", ends=("-1", "-5/4"),
     ),
     "soba": Line(
         "SOBA", "Dagréou et al. 2022", 4.0, lambda eps: SOBA(ANY, gamma=0.2 * eps**2, rho=0.4 * eps**2), AVERAGED,
