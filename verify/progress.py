@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
+from bounds.separable import Separable
 from solvers.base import Solver
 from synthetic.arrays import to_numpy
 from synthetic.errors import InputError
@@ -127,3 +128,50 @@ def watch(
         if np.all(seen == problem.T):
             break
     return reveal, np.diff(costs)
+
+
+def survey(
+    solvers: dict[str, Any], problem: Any, seeds: Sequence[int], *, most: int = 150, delta: float = 0.05
+) -> list[dict[str, Any]]:
+    """One line for each solver (name -> configured solver) on a hard instance: the tests of this module, or why not.
+
+    ``verdict``: "ok", "bad" (waits shorter than geometric, or too many runs above the line), or "none" with the
+    ``reason``: the solver does not run here, revealed too little to be tested, or is not zero-respecting.
+    """
+    rows = []
+    for name, solver in solvers.items():
+        row: dict[str, Any] = {"solver": name, "waits": 0, "mean": None, "share": None, "verdict": "none", "reason": ""}
+        rows.append(row)
+        if name in NOT_ZERO_RESPECTING:
+            row["reason"] = NOT_ZERO_RESPECTING[name]
+            continue
+        try:
+            reveal, _ = watch(solver, problem, seeds, most=most)
+        except InputError as error:
+            row["reason"] = str(error)
+            continue
+        gaps = waits(reveal, 0)
+        row["waits"] = len(gaps)
+        if len(gaps) < 10:
+            row["reason"] = "too few coordinates revealed"
+            continue
+        law, line = domination(gaps, problem.noise.gamma), violations(reveal, problem.noise.gamma, delta)
+        row |= {"mean": law.mean_times_gamma, "share": line.share}
+        row["verdict"] = "ok" if law.holds and line.holds else "bad"
+    return rows
+
+
+NOT_ZERO_RESPECTING = {
+    "perturbed_f2ba": "adds a random vector to x, so that every coordinate is non-zero at once: outside the claim",
+}
+"""Solvers that the claim for zero-respecting methods does not cover."""
+
+
+def registered_survey(runs: int = 16, most: int = 60) -> list[dict[str, Any]]:
+    """:func:`survey` of every registered solver, in the configurations of the conformance kit, on a chain of 4 links
+    whose constants suit them: mu = 1, gamma = 0.2, the chain's curvature 0.2 times its own."""
+    from solvers.registry import SOLVERS
+    from verify.conformance.own import own
+
+    problem = Separable(6.3, 31.0, 4.1, 0.04, 1.0)
+    return survey({name: own(name)[0].solver for name in SOLVERS}, problem, range(runs), most=most)

@@ -18,7 +18,7 @@ from solvers.f2sa_p import F2SAp
 from solvers.stocbio import StocBiO
 from synthetic.errors import MissingExtra
 from verify.preset import Result
-from verify.progress import domination, simulated, violations, waits, watch
+from verify.progress import domination, registered_survey, simulated, violations, waits, watch
 
 GAMMA, T, DELTA = 0.02, 24, 0.05
 GATES: tuple[GateKind, ...] = ("quintic", "smooth")
@@ -61,6 +61,7 @@ def build(context: Context) -> Page:
         ),
         _progress_figure(context),
         _progress_table(context),
+        _survey(context),
         Heading("Calls to reach ε"),
         _scaling(result),
         rows_table(result.rows, COLUMNS, "Tuned methods on the separable instance", "lower-separable-table"),
@@ -149,6 +150,23 @@ def _progress_table(context: Context) -> Table:
     return Table(
         columns, rows, caption=f"Waits are at least geometric; at most a share {DELTA} of runs passes the line"
     )
+
+
+def _survey(context: Context) -> Table:
+    runs, most = (12, 30) if context.level == "quick" else (64, 200)
+    body = [
+        (r["solver"], r["waits"], r["mean"], r["share"], Badge(r["verdict"]) if r["waits"] > 9 else "-", r["reason"])
+        for r in registered_survey(runs, most)
+    ]
+    columns = (
+        "solver",
+        "waits",
+        Column(r"mean wait times $\gamma$", ".3g"),
+        Column("share of runs above the line", ".4f"),
+        "holds",
+        Column("if not tested, why", wrap=True),
+    )
+    return Table(columns, body, caption=f"Every registered solver on 4 links, gamma = 0.2, {runs} runs of {most} steps")
 
 
 def _scaling(result: Result) -> Figure:
