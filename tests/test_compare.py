@@ -276,6 +276,12 @@ def test_staircase_by_hand() -> None:
     assert staircase(runs, 3)[0] == [10, 26, 26]
 
 
+def test_ties_are_all_cheapest() -> None:
+    rows = [{"algorithm": name, "total_1": cost} for name, cost in (("a", 5.0), ("b", 5.0), ("c", 6.0), ("d", None))]
+    assert compare.cheapest(rows, 1) == {"a", "b"}
+    assert compare.cheapest(rows[3:], 1) == set()
+
+
 def test_profile_by_hand() -> None:
     """b is first on one target and 4 times the best on the other; c reaches one of two; d was not run on x."""
 
@@ -318,7 +324,7 @@ def test_the_page_shows_every_algorithm_that_ran(small: list[dict[str, Any]], mo
     built = page.build(Context("quick", 1, Path()))
     tables = {block.id: block for block in built.blocks if isinstance(block, page.Table)}
     assert {row[0] for row in tables["compare-summary"].rows} == {"SOBA", "F2SA", "FdeHBO"}
-    assert len(tables["compare-detail"].rows) == len(tables["compare-matrix"].rows) == 3
+    assert len(tables["compare-detail"].rows) == len(tables["compare-matrix-1"].rows) == 3
     assert {name for names in page.FAMILIES.values() for name in names} == set(SPACES) == set(page.NAMES)
 
 
@@ -337,7 +343,7 @@ def test_list_solvers_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_tables_that_are_not_there_are_no_error(tmp_path: Path) -> None:
     assert set(measured_exponents.exponents(tmp_path).values()) == {()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"algorithm": "MA-SOBA", "slope_log": 4.1, "ci_low": 4.0, "ci_high": 4.2, "claimed": 4.0, "variable": "eps",
          "instance": "ramp", "verdict": "weakly consistent"},
         {"algorithm": "nobody", "slope_log": 1.0, "claimed": 4.0, "variable": "eps"},

@@ -39,12 +39,12 @@ SUMMARY: dict[str, str | Column] = {
 }
 DETAIL: dict[str, str | Column] = {
     "name": "algorithm",
-    "sfo": Column("SFO", ".3g"),
-    "products": Column("HVP + JVP", ".3g"),
-    "total_1": Column("total, price 1", ".3g"),
-    "total_3": Column("total, price 3", ".3g"),
+    "sfo": Column("SFO", ".1f"),
+    "products": Column("HVP + JVP", ".1f"),
+    "total_1": Column("price 1", ".1f"),
+    "total_3": Column("price 3", ".1f"),
     "reached": Column("reached", align="right"),
-    "configuration": "tuned parameters",
+    "configuration": Column("tuned parameters", wrap=True),
     "tuning": Column("search", ".2e"),
 }
 NAMES = {
@@ -76,7 +76,7 @@ def build(context: Context) -> Page:
         rows_table([_named(row) for row in _ordered(summary)], SUMMARY, SUMMARY_CAPTION, "compare-summary"),
         _profile(result),
         Heading("Expected running time, target by target"),
-        _matrix(result.rows),
+        *_matrices(result.rows),
         *_details(result.rows),
         Heading("What is compared with what"),
         Bullets([f"`{name}`: {SUITE[name].what}." for name in dict.fromkeys(row["instance"] for row in result.rows)]),
@@ -173,7 +173,7 @@ def _ecdf(result: Result) -> list[Block]:
 
 
 def _profile(result: Result) -> Figure:
-    """The six algorithms that are best at price 1, at both prices."""
+    """The six best at price 1, of those with at least half as many targets as anybody, at both prices."""
     plot = Plot(
         "compare-profile",
         "Share of targets on which an algorithm's expected running time is within a factor of the least one, against "
@@ -185,8 +185,10 @@ def _profile(result: Result) -> Figure:
         share_y=True,
     )
     first: Curves = result.series["profile"][PRICES[0]]
+    most = max(len(shares) for _, shares in first.values())
     far = max((ratios[-1] for ratios, _ in first.values() if ratios), default=10.0)
-    best = sorted(sorted(first, key=lambda name: -_area(first[name][0], first[name][1], far))[:6])
+    wide = [name for name in first if first[name][1] and 2 * len(first[name][1]) > most]
+    best = sorted(sorted(wide, key=lambda name: -_area(first[name][0], first[name][1], far))[:6])
     for panel, price in zip(plot.panels, PRICES, strict=True):
         curves: Curves = result.series["profile"][price]
         end = 1.1 * max((ratios[-1] for ratios, _ in curves.values() if ratios), default=10.0)
@@ -206,11 +208,15 @@ def _area(ratios: Sequence[float], shares: Sequence[float], end: float) -> float
     return step * sum(log10(end / ratio) for ratio in ratios)
 
 
-def _matrix(rows: Sequence[Row]) -> Table:
-    """ERT at price 1: algorithms by instances, at the middle eps of each."""
+def _matrices(rows: Sequence[Row]) -> list[Table]:
+    """ERT at price 1: algorithms by instances, at the middle eps of each, five instances a table."""
     places = list(dict.fromkeys(row["instance"] for row in rows))
+    return [_matrix(rows, places[i : i + 5], f"compare-matrix-{1 + i // 5}") for i in range(0, len(places), 5)]
+
+
+def _matrix(rows: Sequence[Row], places: Sequence[str], id: str) -> Table:
     middle = {place: _middle([row["log10_eps"] for row in rows if row["instance"] == place]) for place in places}
-    at = {(r["algorithm"], r["instance"]): r for r in rows if r["log10_eps"] == middle[r["instance"]]}
+    at = {(r["algorithm"], r["instance"]): r for r in rows if r["log10_eps"] == middle.get(r["instance"])}
     body = []
     named = [name for family in FAMILIES.values() for name in family]
     for name in [*named, *(name for name in SOLVERS if name not in named)]:
@@ -222,7 +228,7 @@ def _matrix(rows: Sequence[Row]) -> Table:
         "ERT at price 1 at the middle ε. In brackets: how many of the runs arrived, where not all did. Empty: not "
         "applicable, see below"
     )
-    return Table(("algorithm", *heads), body, caption=caption, id="compare-matrix")
+    return Table(("algorithm", *heads), body, caption=caption, id=id)
 
 
 def _middle(exponents: Sequence[float]) -> float:
@@ -233,7 +239,10 @@ def _middle(exponents: Sequence[float]) -> float:
 def _ert(row: Row) -> str:
     if not row["hits"]:
         return "never"
-    return f"{row['total_1']:.3g}" + ("" if row["hits"] == row["runs"] else f" ({row['hits']}/{row['runs']})")
+    cost = row["total_1"]
+    return f"{cost:.{0 if cost >= 100 else 1}f}" + (
+        "" if row["hits"] == row["runs"] else f" ({row['hits']}/{row['runs']})"
+    )
 
 
 def _details(rows: Sequence[Row]) -> list[Block]:

@@ -185,26 +185,31 @@ def analyse(trials: list[Row], level: str) -> Result:
     return Result(rows, series, notes(rows, summary, level))
 
 
+def cheapest(group: list[Row], price: int) -> set[str]:
+    """The algorithms with the least expected running time on one target; none when no run reached it."""
+    costs = {row["algorithm"]: row[f"total_{price}"] for row in group if row[f"total_{price}"] is not None}
+    least = min(costs.values(), default=0.0)
+    return {name for name, cost in costs.items() if cost == least}
+
+
 def notes(rows: list[Row], summary: list[Row], level: str) -> tuple[str, ...]:
     """What the numbers say and what they do not, in sentences."""
     if not rows:
         return ()
     leaders: dict[str, int] = {}
-    moved = 0
+    moved = decided = 0
     for group in grouped(rows, "instance", "log10_eps").values():
-        firsts = [
-            min((r for r in group if r[f"total_{p}"] is not None), key=lambda r: r[f"total_{p}"], default=None)
-            for p in PRICES
-        ]
-        if firsts[0] is None or firsts[1] is None:
-            continue
-        leaders[firsts[0]["algorithm"]] = leaders.get(firsts[0]["algorithm"], 0) + 1
-        moved += firsts[0]["algorithm"] != firsts[1]["algorithm"]
-    ranked = sorted(leaders.items(), key=lambda item: -item[1])
+        dear, cheap = (cheapest(group, price) for price in reversed(PRICES))
+        decided += bool(cheap)
+        moved += not cheap & dear and bool(cheap)
+        for name in cheap:
+            leaders[name] = leaders.get(name, 0) + 1
+    ranked = sorted(leaders.items(), key=lambda item: (-item[1], item[0]))
     spent = [sum(row[f"tuning_{kind}"] for kind in KINDS) / row["instances"] for row in summary]
     said = [
-        "Cheapest at price 1, by number of targets: " + ", ".join(f"{name} {n}" for name, n in ranked) + ".",
-        f"At price {PRICES[1]} another algorithm is cheapest on {moved} of {sum(leaders.values())} targets.",
+        f"Cheapest at price 1, by number of targets of {decided}, ties counted for all: "
+        + ", ".join(f"{name} {n}" for name, n in ranked) + ".",
+        f"At price {PRICES[1]} another algorithm is cheapest on {moved} of them.",
         f"The search spent {min(spent):.3g} to {max(spent):.3g} calls an instance, of one allowance for all: a race "
         "ends when nothing can overtake, so fast algorithms cost less to tune.",
         "It is no ranking of algorithms. The instances are small and smooth, the noise is mild, the accuracy is "
