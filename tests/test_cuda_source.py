@@ -243,12 +243,19 @@ def test_jump_trajectories(module: Any, p: int, sharing: str, method: Any, norma
     )
     truth = jump_reference.run_jump(config, SEEDS)
     assert same(jump.run_jump(config, SEEDS), truth, 1e-13)
-    assert same(jump_reference.run_jump(config, SEEDS, reference=DEVICE), truth, 1e-14)
     ours = cuda_jump.run_jump(config, SEEDS, module=module)
     assert ours.method == truth.method == jump.run_jump(config, SEEDS).method
     assert same(ours, truth, 1e-13)
     monkeypatch.setattr(cuda_jump, "STEPS", 3)  # launches that end inside a group of four steps
     assert same(cuda_jump.run_jump(config, SEEDS, module=module), ours, 0.0)
+
+
+@pytest.mark.parametrize(("sharing", "method"), [("independent", "filtered"), ("x-step", "direct"),
+                                                  ("everywhere", "direct")])  # fmt: skip
+def test_the_jump_reference_over_the_strict_library(sharing: str, method: Any) -> None:
+    config = configuration(2, sharing=sharing, method=method, T_max=9)
+    plain = jump_reference.run_jump(config, SEEDS)
+    assert same(jump_reference.run_jump(config, SEEDS, reference=DEVICE), plain, within=1e-14)
 
 
 def test_jump_hitting_times(module: Any) -> None:
