@@ -205,8 +205,8 @@ def eq_69(size: str = "1") -> Evidence:
         printed=(fixed,) if size != "1" else (printed,),
         corrected=(fixed,),
         correction="E|∇Φ(x_i)| and E|z_i - z*_i| in the double sums of (69) and (70).",
-        category="misprint",
-        charitable="The last line of (69), which is what is used, is right with the index i.",
+        category="misprint or conversion",
+        charitable="Read with the index i it holds, the last line of (69) too (second group), which is what is used.",
         downstream="None.",
     )
 

@@ -80,7 +80,7 @@ def momentum_rows(drop: str) -> list[Instance]:
     "bo_rep:lemma-3.6",
     covers=["004 Lemma 3.6"],
     mutants={f"without the term: {k}": {"drop": k} for k in TERMS},
-    uses=["bo_rep:lemma-3.5", "bo_rep:lemma-C.3"],
+    uses=["bo_rep:lemma-3.5", "bo_rep:lemma-C.3", "bo_rep:lemma-D.8"],
 )
 def lemma_36(drop: str = "") -> Evidence:
     """Lemma 3.6 (lines 884-922): under E, EΣ|δ_k| ≤ Err_1 + Err_2, δ_k = m_{k+1} - ∇Φ(x_k), Err_1 = (L_x1 ε/4K_0)Σ

@@ -162,7 +162,15 @@ def noisy_check(level: str, factor: str = "30") -> Instances:
     "bo_rep:thm-3.1",
     covers=["004 Theorem 3.1"],
     mutants={"eps/8 in place of 30 eps": {"factor": "1/8"}},
-    uses=["bo_rep:lemma-3.5", "bo_rep:lemma-3.6", "bo_rep:lemma-C.4", "bo_rep:lemma-C.5"],
+    uses=[
+        "bo_rep:alg-2",
+        "bo_rep:lemma-3.4",
+        "bo_rep:lemma-3.5",
+        "bo_rep:lemma-3.6",
+        "bo_rep:lemma-C.4",
+        "bo_rep:lemma-C.5",
+        "bo_rep:thm-E.2",
+    ],
 )
 def theorem_31(factor: str = "30", level: str = "quick") -> Evidence:
     """Theorem 3.1 (lines 573-660): ε ≤ min(K_0/K_1, √(noise/min(1, μ²/32C_gxy²))), noise = σ_f1² + 2M²σ_g2²/μ², I =

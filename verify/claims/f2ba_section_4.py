@@ -322,10 +322,9 @@ def text_inner(factor: str = "") -> Evidence:
         corrected=(corrected,),
         correction="O(kappa log(kappa/eps)), the K_t of Proposition 4.2.",
         category="misprint",
-        charitable="Hiding kappa in O is not open: kappa stands inside the logarithm, and by the paper's notation O "
-        "hides absolute constants. An accelerated inner loop still needs sqrt(kappa). The next "
-        "display has the factor (Delta kappa L eps^-2 log(kappa/eps)), so it was dropped in this sentence only. k "
-        ">= (kappa - 1) log(1/target) for every kappa, since log(1 - 1/kappa) >= -1/(kappa - 1).",
+        charitable="Read with the factor kappa of Proposition 4.2 and of the display after line 228 it holds (second "
+        "group): a slip of these two sentences. As they stand kappa cannot be hidden in O, since it stands inside the "
+        "logarithm; k >= (kappa - 1) log(1/target) for every kappa, as log(1 - 1/kappa) >= -1/(kappa - 1).",
         downstream="None: the totals of Theorems 4.1 and 5.1 carry the factor kappa.",
     )
 

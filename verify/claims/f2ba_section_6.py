@@ -184,9 +184,9 @@ def alg_3(axis: int | None = None) -> Evidence:
         corrected=(corrected,),
         correction="vbar = (1/m) 1'V (a row), as for the mean variables of Section 3; then 1 (x) vbar has the shape "
         "of Z. Or keep (1/m) 1 1'V and drop '1 (x)'. Line 3's Z_t^0(i) is Z_t^0.",
-        category="misprint",
-        charitable="Either repair gives the same algorithm, which is the one that Proposition 6.1 speaks of and "
-        "which was run for it. As printed, lines 8, 9 and 14 add matrices of m and m^2 rows.",
+        category="misprint or conversion",
+        charitable="Read with vbar = (1/m) 1'V, or without '1 (x)', it holds (second group): both are the same "
+        "algorithm, the one of Proposition 6.1, and were run for it. Only the shapes of lines 8, 9 and 14 are at odds.",
         downstream="None: Proposition 6.1 holds for the intended listing.",
     )
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from verify.evidence import Arithmetic, Evidence, Instance, Instances, Sides
-from verify.families_f2sa_p import number, precise, tolerance
+from verify.evidence import Evidence, Instance, Instances
 from verify.families_fdehbo import plain
 from verify.families_fdehbo_steps import check, prop_1_sides, prop_2_sides, prop_3_sides
 from verify.registry import claim
@@ -149,9 +146,12 @@ def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level
     rows = prop_3_rows(bracket, c_power, first, [STILL, TURNING, plain(v=["1"], hR=["1"], lam="1/100")])
     special = Instances("1 - 2 lambda mu + lambda^2 L^2 and C_fy", prop_3_sides, rows, "rational", "mpmath")
     spread = tuple(
-        check("random", prop_3_sides, count, 31 + i, gamma=g, delta_prime=d, bracket="corrected", c_power=1, first="2")
+        check(
+            f"random steps, γ' = {g}, δ' = {d}: Proposition 3 with 1 - 2λμ_g + λ²L_g^2 and C_fy",
+            prop_3_sides, count, 31 + i, gamma=g, delta_prime=d, bracket="corrected", c_power=1, first="2",
+        )
         for i, (g, d) in enumerate((g, d) for g in RATES for d in RATES)
-    )
+    )  # fmt: skip
     mutated = (bracket, c_power, first) != ("corrected", 1, "2")
     return Evidence(
         printed=(special,) if mutated else (printed,),
@@ -170,125 +170,4 @@ def prop_3(bracket: str = "corrected", c_power: int = 1, first: str = "2", level
         downstream="Theorem 1's proof uses it with λ_t = c_λ α_t: the contraction 2λ(L_g+L_g^3)μ_g/(μ_g+L_g) must be "
         "replaced by 2λμ_g, so c_λ and the constants of (67) change and the rate T^{-2/3} does not. r_v ≥ √C_fy/μ_g "
         "is needed and not stated here.",
-    )
-
-
-@precise
-def factor_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
-    """(1 - eta_{t+1})^2 + 4 bend r^2 delta <= 1 - eta_{t+1}/2 (an "O(eta) decrease") at Theorem 1's largest delta;
-    alpha_t = (w + t)^{-1/3} rational since w + t and w + T - 1 are cubes.
-    """
-    c = number(instance["c"], arithmetic)
-    L_xy, L_yy, r = (number(instance[k], arithmetic) for k in ("L_gxy", "L_gyy", "r"))
-    start, end = instance["roots"]  # (w + t)^{1/3}, (w + T - 1)^{1/3}
-    eta = c / start**2
-    within = max(L_xy, L_yy) if instance["both"] else L_xy
-    delta = number(instance["size"], arithmetic) * c / (8 * within * r**2 * end**2)
-    bend = L_yy if instance["which"] == "R" else L_xy
-    return Sides(
-        (1 - eta) ** 2 + 4 * bend * r**2 * delta, "<=", 1 - eta / 2,
-        {"0 < eta <= 1/2": 0 < 2 * eta <= 1, "t <= T - 1": start <= end,
-         "constants > 0": min(c, L_xy, L_yy, r) > 0},
-        tolerance(arithmetic), {"eta": str(eta), "delta": str(delta)},
-    )  # fmt: skip
-
-
-def factor_rows(both: bool, which: str, size: str = "1") -> list[Instance]:
-    return [
-        {"c": "2", "L_gxy": a, "L_gyy": b, "r": r, "roots": [k, K], "both": both, "which": which, "size": size}
-        for a, b in (("1", "1/10"), ("1", "1"), ("1", "10"), ("1/100", "50"))
-        for r in ("1/2", "3")
-        for k, K in ((2, 2), (2, 9), (30, 30), (30, 1000))
-    ]
-
-
-@claim(
-    "fdehbo:text-delta",
-    covers=["003 Text delta-condition"],
-    mutants={"3 times the corrected delta": {"size": "3"}},
-    uses=["fdehbo:prop-1", "fdehbo:prop-2"],
-)
-def text_delta(size: str = "1") -> Evidence:
-    """Lines 194, 202 and 216: with δ ≤ min{c_ηf, c_ηR}/(8 L_gxy r_v^2 (w+T-1)^{2/3}) the factors (1-η)² + 4 L_gxy
-    r_v^2 δ of Proposition 1 and (1-η)² + 4 L_gyy r_v^2 δ of Proposition 2 (λ → 0) stay (1 - O(η))².
-
-    Checked: factor ≤ 1 - η/2 for c_ηf = c_ηR = c at the largest δ, (w+t)^{1/3} rational.
-    """
-    rows_f, rows_R = factor_rows(False, "f"), factor_rows(False, "R")
-    fixed = tuple(
-        Instances(f"max(L_gxy, L_gyy), h^{k}", factor_sides, factor_rows(True, k, size), "rational", "mpmath")
-        for k in "fR"
-    )
-    printed = (
-        Instances("h^f", factor_sides, rows_f, "rational", "mpmath"),
-        Instances("h^R", factor_sides, rows_R, "rational", "mpmath"),
-    )
-    return Evidence(
-        printed=fixed if size != "1" else printed,
-        corrected=fixed,
-        correction="δ ≤ min{c_ηf, c_ηR}/(8 max{L_gxy, L_gyy} r_v^2 (w+T-1)^{2/3}).",
-        category="false",
-        charitable="For h^f alone the printed condition is right (the factor is at most 1 - η for η ≤ 1/2). For h^R it "
-        "is right if L_gyy ≤ (3 - 2η) L_gxy; a common Lipschitz constant of both blocks would do, but Assumption 2 "
-        "names two. O(η) is read generously as η/2.",
-        downstream="Theorem 1: constants, with L_gyy/L_gxy in what Õ hides; the rate stays.",
-        notes="Range: the corrected δ may be 3 - 2η times larger before the factor exceeds 1 - η/2.",
-    )
-
-
-@precise
-def floor_sides(instance: Instance, arithmetic: Arithmetic) -> Sides:
-    """Fixed point of the right side of Proposition 1 (no noise, no motion, eta constant = c/root^2) at ``share`` of the
-    largest delta, against K eta (eta ~ T^{-2/3} is Theorem 1's rate).
-    """
-    c, K = (number(instance[k], arithmetic) for k in ("c", "K"))
-    eta = c / number(instance["root"], arithmetic) ** 2
-    bend = number(instance["share"], arithmetic) * eta / 8  # L_gxy r_v^2 delta
-    if instance["scaled"]:
-        bend = bend * eta
-    level: Any = (4 * bend + 16 * bend**2) / (1 - (1 - eta) ** 2 - 4 * bend)
-    if instance["bias_only"]:
-        level = (bend / 2) ** 2
-    return Sides(
-        level, "<=", K * eta, {"0 < eta <= 1/2": 0 < 2 * eta <= 1}, tolerance(arithmetic),
-        {"eta": str(eta), "limit of the bound on E|e^f|^2": str(level)},
-    )  # fmt: skip
-
-
-def floor_rows(scaled: bool, bias_only: bool) -> list[Instance]:
-    return [
-        {"c": "2", "root": str(10**k), "K": str(K), "share": "1", "scaled": scaled, "bias_only": bias_only}
-        for k, K in ((1, 1), (2, 1), (4, 10**3), (6, 10**6))
-    ]
-
-
-@claim(
-    "fdehbo:text-delta-floor",
-    covers=["003 Text variance-reduction"],
-    mutants={"Proposition 1 at the printed delta": {"scaled": False}},
-    uses=["fdehbo:prop-1", "fdehbo:text-delta"],
-)
-def text_floor(scaled: bool = True) -> Evidence:
-    """Line 194, on Proposition 1 with Theorem 1's δ: "it can guarantee the descent factor .. and hence the
-    momentum-based variance reduction effect is still applied".
-
-    Checked: where the bound of Proposition 1 settles with no noise and no motion at all, η = c(w+T-1)^{-2/3} fixed and
-    δ the largest of Theorem 1, against the rate K η = O(T^{-2/3}) that Theorem 1 needs.
-    """
-    printed = Instances("the bound's limit is O(eta)", floor_sides, floor_rows(False, False), "rational", "mpmath")
-    fixed = Instances("delta of order T^{-4/3}", floor_sides, floor_rows(True, False), "rational", "mpmath")
-    bias = Instances("bias^2 at the printed delta", floor_sides, floor_rows(False, True), "rational", "mpmath")
-    again = Instances("the bound's limit is O(eta)", floor_sides, floor_rows(False, False), "rational", "mpmath")
-    return Evidence(
-        printed=(printed,) if scaled else (again,),
-        corrected=(fixed, bias),
-        correction="either δ = O(T^{-4/3}) with Proposition 1 as printed, or the sharper Proposition 1, where only the "
-        "squared bias (L_gxy r_v^2 δ/2)² is left: it is O(T^{-4/3}) at the printed δ, and even δ = O(T^{-1/3}) does.",
-        category="false",
-        charitable="With a δ smaller than Theorem 1's largest it is true; and the factor does stay (1 - O(η))². "
-        "But the additive 4 L_gxy r_v^2 δ is η/2 at the largest δ allowed "
-        "and is gained back at the rate 2η only: the bound on E|e^f|² settles at 1/3, for any T. A constant K up to "
-        "10⁶ was offered. That is the bound's fault, not the algorithm's.",
-        downstream="Theorem 1 does not follow from Propositions 1 and 2 at the largest δ it allows; it follows from "
-        "the sharper form (fdehbo:prop-1, corrected), with a weaker condition on δ.",
     )
