@@ -16,7 +16,7 @@ import numpy as np
 from solvers.cuda.sources import Build, Precision, StreamName, literal_build
 from solvers.jump_config import FOREVER, JumpConfig
 from solvers.literal import LiteralResult, LiteralRun, NoiseName, literal_run
-from solvers.lower_levels import coefficient_rows
+from solvers.lower_levels import coefficient_rows, softmax_samples
 from synthetic.errors import InputError
 from synthetic.learn_regularize import LearnToRegularize
 
@@ -90,8 +90,7 @@ def level_data(runs: Sequence[LiteralRun], each: int) -> tuple[np.ndarray, np.nd
         return np.concatenate(tables, axis=-1), np.zeros(2, dtype=np.int64)
     if any(run.config.problem is not problem for run in runs):
         raise InputError("configs", len(runs), "softmax runs side by side must share one instance")
-    parts = [np.column_stack([loss.data, loss.labels]) for loss in (problem.train, problem.val)]
-    return np.concatenate(parts), np.array([problem.n_g, problem.n_f])
+    return softmax_samples(problem)
 
 
 class _Device:
