@@ -10,14 +10,15 @@ sgd (1 call), nsgd with momentum (1), F2SA-p with plain steps and S = K = 1 (2 a
 learn on this instance, for f does not depend on y), stocBiO with D = D_f = D_g = Q = 1 (1 F, 1 G, 1 JVP, 1 HVP).
 
 Walks without momentum and normalisation skip exactly over the steps without a hit. The theorem's schedule for F2SA-p
-would show its own 4 + 2/p here, whatever the instance: it fixes S and K by the bias it guards against.
+shows its own 4 + 2/p here, whatever the instance: it fixes S and K by the bias it guards against, nu = eps^(1/p), and
+by the class's sigma in G, which is exact here. It is run too, normalised, with eta_x = eps/(4 L_1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import e, log
+from math import ceil, e, log
 from statistics import median
 from typing import Any
 
@@ -30,8 +31,9 @@ from verify.exponent_rows import by_eps, curve, line_of, measured_row, select
 from verify.options import Option, Schema
 from verify.preset import Preset, Result, Row
 from verify.schemas import declare_family, declare_kernel
+from verify.verdict import exponent
 
-METHODS = ("sgd", "nsgd", "f2sa_p", "stocbio")
+METHODS = ("sgd", "nsgd", "f2sa_p", "stocbio", "theorem")
 DELTA, SIGMA = "2380.8", "80"
 MARGIN = 0.2
 TUNING_SEED = 2**31
@@ -58,23 +60,41 @@ def candidates(method: str, p: int, T: int, gamma: float) -> list[Walk]:
     return [Walk(T, gamma, h, cost, weights, skip=True, most=most) for h in (1 / 100, 1 / 300)]
 
 
+def schedule(p: int, T: int, gamma: float, eps: float, sigma: float) -> tuple[Walk, int, int, float]:
+    """(walk, S, K, log) of Theorem 3.1 of paper 000 with mu = L_1 = 1, its constants 1, noise at most eps/4."""
+    found = stencil(p)
+    active = list(zip(*found.active, strict=True))
+    nu, target = eps ** (1 / p), eps / 4
+    S = ceil(sum(float(a) ** 2 * (j**2 + nu**-2) for j, a in active) * (sigma / target) ** 2)
+    logarithm = log(1 / (nu * eps))
+    K = ceil(logarithm * sigma**2 * float(found.sum_sq) / (2 * target**2 * nu**2))
+    weights = tuple(float(j * a) for j, a in active if j)
+    h = 1 / (16 * 155)
+    walker = Walk(T, gamma, h, len(active) * (S + K), weights, S, normalise=True, most=int(40 * T / h) + 100_000)
+    return walker, S, K, logarithm
+
+
 def trial(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
     """Tune on ``tuning`` seeds of its own, then one fresh walk for each seed."""
     problem, eps = arguments["problem"], arguments["eps"]
     T = length(problem["Delta"], 1.0, eps, 155.0, 12.0)
     gamma = hit_probability(eps, problem["sigma"], "printed")
-    configs = candidates(arguments["method"], arguments["p"], T, gamma)
+    theorem = arguments["method"] == "theorem"
+    planned = schedule(arguments["p"], T, gamma, eps, problem["sigma"]) if theorem else None
+    configs = [planned[0]] if planned else candidates(arguments["method"], arguments["p"], T, gamma)
     own = range(TUNING_SEED, TUNING_SEED + arguments["tuning"])
 
     def typical(config: Walk) -> float:
         found = walk(config, own)
         return median(found.calls) if sum(found.hit) > len(found.hit) / 2 else float("inf")
 
-    best = min(configs, key=typical)
+    best = configs[0] if planned else min(configs, key=typical)
     found = walk(best, [seed * 4096 + T for seed in seeds])
     bound = max(1.0, (T - log(2)) / ((e - 1) * gamma))
     common = {"T": T, "gamma": gamma, "h": best.h, "average": best.a, "bound": bound, "S": 1, "K": 0, "log": 1.0}
     common |= {"nu": best.h, "nodes": len(best.weights)}
+    if planned:
+        common |= {"S": planned[1], "K": planned[2], "log": planned[3], "nu": eps ** (1 / arguments["p"])}
     return [
         {**common, "calls": calls, "censored": not hit, "below_bound": bool(calls < bound)}
         for calls, hit in zip(found.calls, found.hit)
@@ -101,6 +121,16 @@ def experiments(level: str) -> list[Experiment]:
             options={"method": method},
         )
         for method, p in plan
+    ] + [
+        Experiment(
+            "separable theorem",
+            "chain",
+            (2,) if quick else (1, 2, 4),
+            problem={"family": "separable"},
+            grid=Grid("-1", "-6/5" if quick else "-7/5", 3 if quick else 5),
+            seeds=Seeds(0, 2 if quick else 4),
+            options={"method": "theorem"},
+        )
     ]
 
 
@@ -113,8 +143,9 @@ def analyse(trials: list[Row], level: str) -> Result:
             chosen = select(trials, experiment=experiment.name, p=p)
             if not chosen:
                 continue
-            name = f"F2SA-{p}" if method == "f2sa_p" else method
-            row, measured, _ = measured_row(chosen, 4.0, MARGIN)
+            names = {"f2sa_p": f"F2SA-{p}", "theorem": f"F2SA-{p}, theorem's schedule"}
+            name = names.get(method, method)
+            row, measured, _ = measured_row(chosen, exponent(p) if method == "theorem" else 4.0, MARGIN)
             groups = by_eps(chosen)
             slack = [median(r["calls"] for r in group) / group[0]["bound"] for group in groups.values()]
             below = sum(r["below_bound"] for r in chosen)
