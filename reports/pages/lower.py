@@ -201,7 +201,7 @@ def _coupled_scaling(result: Result) -> Figure:
     for i, (name, line) in enumerate(result.series.items()):
         if not all(line["hits"]):
             continue
-        panel, x = plot["theorem" in name], [-e for e in line["log10_eps"]]
+        panel, x = plot[int("theorem" in name)], [-e for e in line["log10_eps"]]
         panel.series(name, x, line["calls"], style=i, low=line["calls_q1"], high=line["calls_q3"])
         if i == 0:
             panel.series("lower bound, first-order methods", x, line["bound"], style=7, marker=False, dashed=True)
@@ -224,5 +224,5 @@ def _coupled() -> Table:
         Column(r"$C_{var}$", ".2e"),
         Column(r"largest $\eta$", ".2e"),
     )
-    caption = "What the coupled instance asks of its scale, upper bounds: beyond that its lower level is not convex"
+    caption = "What the coupled instance asks of its scale, upper bounds: beyond that its lower level is not convex. L_2 is sampled, not enclosed"
     return Table(columns, rows, caption=caption)
