@@ -120,7 +120,8 @@ def watch(
     for _ in range(most):
         if solver.terminate(state):
             break
-        state = solver.step(state, oracle)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a listing may divide 0 by 0 before its first hit
+            state = solver.step(state, oracle)
         seen = to_numpy(problem.progress(state.x, 0.0))
         fresh = (places <= seen[:, None]) & (reveal < 0)
         reveal[fresh] = oracle.counts.calls
@@ -148,7 +149,7 @@ def survey(
         try:
             reveal, _ = watch(solver, problem, seeds, most=most)
         except InputError as error:
-            row["reason"] = str(error)
+            row["reason"] = str(error).partition(": ")[2]  # without the instance's address
             continue
         gaps = waits(reveal, 0)
         row["waits"] = len(gaps)

@@ -224,5 +224,8 @@ def _coupled() -> Table:
         Column(r"$C_{var}$", ".2e"),
         Column(r"largest $\eta$", ".2e"),
     )
-    caption = "What the coupled instance asks of its scale, upper bounds: beyond that its lower level is not convex. L_2 is sampled, not enclosed"
+    caption = (
+        "What the coupled instance asks of its scale, upper bounds: beyond that its lower level is not convex. "
+        "L_2 of the instance is sampled, not enclosed"
+    )
     return Table(columns, rows, caption=caption)
