@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from solvers.base import check_count, check_positive
 from solvers.bo_rep import BOREP
+from solvers.compiled import njit
 from solvers.diagonal_numba import Stopped
 from solvers.diagonal_parts import FX, FY, GY, HVP, JVP, draw_all, watch_mean
 from solvers.epoch_sgd import NODE as REFINE

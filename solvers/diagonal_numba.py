@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from solvers.base import check_count, check_positive
+from solvers.compiled import njit
 from solvers.diagonal_parts import (
     FX,
     FY,

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from solvers.compiled import njit
 from solvers.lane_normals import FAST, LANES, fill_normals, lane_word, philox_block
 
 FX, FY, GX, GY, HVP, JVP = 0, 1, 2, 3, 4, 5

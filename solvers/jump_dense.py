@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from solvers.compiled import njit
 from solvers.jump_kernel import NEVER, watch
 from solvers.lane_normals import FAST, KERNEL_STREAM, LANES, fill_normals, lane_word
 from synthetic.checks import positive_definite, real_array, square_size, symmetric

@@ -21,8 +21,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from solvers.compiled import njit
 from solvers.lane_normals import FAST, KERNEL_STREAM, LANES, fill_normals, lane_word
 
 DIRECT, JOINT, FILTERED = 0, 1, 2
@@ -32,19 +32,19 @@ NEVER = -1
 
 @njit(**FAST)
 def watch(t, squares, level, run_start, hit, sustained, last, t_max, sustain, linger, stop):
-    """Hitting times at time t from the squared gradient norms (LANES,); returns the number of lanes still running.
+    """Hitting times at time t from the squared gradient norms (one a lane); returns the number of lanes still running.
 
     ``hit``: first t below the level. ``sustained``: first t_0 from which the norm stayed below over
     [t_0, sustain t_0], set when the window has passed. A lane ends (``last``) at linger t_0, or at t_max.
     """
     below = 0
     busy = 0
-    for lane in range(LANES):
+    for lane in range(squares.size):
         below += squares[lane] <= level
         busy += run_start[lane] >= 0
     running = 0
     if below or busy or t == t_max:
-        for lane in range(LANES):
+        for lane in range(squares.size):
             if last[lane] >= 0:
                 continue
             if not squares[lane] <= level:
@@ -57,7 +57,7 @@ def watch(t, squares, level, run_start, hit, sustained, last, t_max, sustain, li
                 sustained[lane] = run_start[lane]
             if t == t_max or (stop and sustained[lane] >= 0 and t >= linger * sustained[lane]):
                 last[lane] = t
-    for lane in range(LANES):
+    for lane in range(squares.size):
         running += last[lane] < 0
     return running
 

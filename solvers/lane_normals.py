@@ -15,9 +15,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from solvers.compiled import njit
 from synthetic.philox import MASK, MULTIPLIERS, NODE_OFFSET, WEYL
 
 LANES = 16
@@ -32,6 +33,9 @@ depends on its place in the vector."""
 
 INLINE: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
 """Small functions, inlined by LLVM (numba's own inlining makes the compile several times longer)."""
+
+EXACT_INLINE: Any = {"error_model": "numpy", "forceinline": True}
+"""As INLINE without fused multiply-add."""
 
 _U = np.uint64
 _M0, _M1, _W0, _W1, _LOW = _U(MULTIPLIERS[0]), _U(MULTIPLIERS[1]), _U(WEYL[0]), _U(WEYL[1]), _U(MASK)
@@ -104,8 +108,7 @@ def philox_block(block, inner, step, word, experiment, seed):
     return _round(c0, c1, c2, c3, k0, k1)
 
 
-@njit(**INLINE)
-def _radius(word):
+def _radius_body(word):
     """sqrt(-2 log u), u = (word + 1/2) 2^-32 = 2^e m with m in [sqrt(1/2), sqrt(2))."""
     bits = _bits_of(_float_of((word << _20) | _ONE) - _UNIT_SHIFT) - _ROOT_HALF + _LIFT
     e = _float_of((bits >> _52) | _TWO_52) - _EXPONENT
@@ -117,10 +120,8 @@ def _radius(word):
     return math.sqrt(-2.0 * (log_m + e * _LN2))
 
 
-@njit(**INLINE)
-def box_muller(word_radius, word_angle):
+def _turn_body(r, word_angle):
     """(r cos a, r sin a), a = 2 pi (word + 1/2) 2^-32 = q pi/2 + f with |f| <= pi/4."""
-    r = _radius(word_radius)
     turned = (word_angle + _QUARTER) & _LOW  # an eighth of a turn further: its top two bits are q
     f = _HALF_PI * (_float_of(((turned << _22) & _FRACTION) | _ONE) - _ANGLE_SHIFT)
     z = f * f
@@ -131,6 +132,22 @@ def box_muller(word_radius, word_angle):
     cos_a = _float_of((_bits_of(c) ^ swap) ^ ((odd ^ half) << _63))
     sin_a = _float_of((_bits_of(s) ^ swap) ^ (half << _63))
     return r * cos_a, r * sin_a
+
+
+_radius, _turn = njit(**INLINE)(_radius_body), njit(**INLINE)(_turn_body)
+_exact_radius, _exact_turn = njit(**EXACT_INLINE)(_radius_body), njit(**EXACT_INLINE)(_turn_body)
+
+
+@njit(**INLINE)
+def box_muller(word_radius, word_angle):
+    """Two normals from two words (uint64 below 2^32)."""
+    return _turn(_radius(word_radius), word_angle)
+
+
+@njit(**EXACT_INLINE)
+def exact_box_muller(word_radius, word_angle):
+    """:func:`box_muller` without fused multiply-add: the same bits on every machine."""
+    return _exact_turn(_exact_radius(word_radius), word_angle)
 
 
 @njit(**INLINE)

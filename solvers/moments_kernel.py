@@ -22,8 +22,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from solvers.compiled import njit
 from solvers.lane_normals import FAST
 
 RUNGS = 62

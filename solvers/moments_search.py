@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from solvers.compiled import njit
 from solvers.lane_normals import FAST
 from solvers.lq_law import Diagonal
 from solvers.moments_kernel import RUNGS, first_below, newton_basis

@@ -26,9 +26,9 @@ from math import sqrt
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 
 from bounds.f2ba_schedule import SmoothClass
+from solvers.compiled import njit
 from solvers.f2ba import F2BA
 from synthetic.arrays import Array
 from synthetic.errors import InputError
