@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from solvers.base import check_count, check_positive
+from solvers.compiled import njit
 from synthetic.errors import InputError
 
 RADIUS, RIDGE, TARGET = 230.0, 0.2, 0.25
@@ -34,7 +34,7 @@ HOLD, PERIOD, STILL = 1e-3, 256, 1e-6
 HALF_PHI = math.sqrt(math.pi * math.e / 2)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _gradient(u: np.ndarray, g: np.ndarray, out: np.ndarray, window: np.ndarray) -> tuple[int, float]:
     """out = J g(rho(u)) + u/5; returns the hidden coordinate (T: none) and s.
 
@@ -83,7 +83,7 @@ def _gradient(u: np.ndarray, g: np.ndarray, out: np.ndarray, window: np.ndarray)
     return seen, s
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _hits(n: int, gamma: float, rng: np.random.Generator) -> int:
     """Binomial(n, gamma): from geometric gaps while few are expected, by inversion around the mean else."""
     if n * gamma > 50.0:
@@ -96,7 +96,7 @@ def _hits(n: int, gamma: float, rng: np.random.Generator) -> int:
         count += 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _walk(
     T: int,
     gamma: float,

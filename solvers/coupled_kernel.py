@@ -29,17 +29,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from solvers.base import check_count, check_positive
 from solvers.chain_kernel import HALF_PHI, Walked
+from solvers.compiled import njit
 from synthetic.errors import InputError
 
 RADIUS, LAM, TARGET = 230.0, 0.25, 0.25
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _step(t: float, a: float, b: float) -> tuple[float, float]:
     """The quintic gate and its derivative."""
     if t <= a or t >= b:
@@ -48,13 +48,13 @@ def _step(t: float, a: float, b: float) -> tuple[float, float]:
     return u * u * u * (10.0 - 15.0 * u + 6.0 * u * u), 30.0 * u * u * (1.0 - u) ** 2 / (b - a)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def cut(v: float) -> float:
     """psi(v) = v (1 - gamma_{1,2}(|v|))."""
     return v * (1.0 - _step(abs(v), 1.0, 2.0)[0])
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def fields(Z: np.ndarray, n: int, q: np.ndarray, g: np.ndarray, t: np.ndarray) -> None:
     """g = G_A and t = G_theta at Z, whose coordinates from n on are 0 (and link n + 1 may be alive at 0): both of
     them are exactly 0 beyond coordinate n + 1, so only n + 1 entries are written."""
@@ -112,7 +112,7 @@ def fields(Z: np.ndarray, n: int, q: np.ndarray, g: np.ndarray, t: np.ndarray) -
         t[i] = t[i] / s - Z[i] * along_t
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _kick(
     K: int, prob: float, rate: float, kappa: float, scale: float, j: float, done: float, rng: np.random.Generator
 ) -> float:
@@ -146,7 +146,7 @@ def _kick(
         total += c * math.exp((K - 1 - place) * math.log1p(-rate))
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _neumann(Q: int, prob: float, e: float, kappa: float, rng: np.random.Generator) -> tuple[float, float]:
     """(a, t): v_z = a G_A + t G_theta of one Neumann sum with Q fresh Hessian samples."""
     d, s = (kappa + 1.0) / 2.0, (kappa - 1.0) / 2.0
@@ -161,7 +161,7 @@ def _neumann(Q: int, prob: float, e: float, kappa: float, rng: np.random.Generat
     return e * a, e * t
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _walk(
     T: int,
     prob: float,

@@ -22,5 +22,5 @@ def test_the_list_holds_all_and_refuses_others() -> None:
     assert set(ALL) == set(INSTANCES) | set(HARD)
     with pytest.raises(InputError, match="coupled-chain"):
         instance("nonsense")
-    with pytest.raises(InputError, match="FILE.py:NAME"):
+    with pytest.raises(InputError, match=r"FILE\.py:NAME"):
         user_instance("nonsense")

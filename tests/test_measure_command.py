@@ -165,4 +165,5 @@ def test_help_says_that_the_file_is_executed(capsys: pytest.CaptureFixture[str])
 def _options(**given: str | None) -> object:
     import argparse
 
-    return argparse.Namespace(**({"preset": None, "spec": None, "problem": None, "level": "quick", "backend": "auto"} | given))
+    usual = {"preset": None, "spec": None, "problem": None, "level": "quick", "backend": "auto"}
+    return argparse.Namespace(**(usual | given))

@@ -38,7 +38,8 @@ def test_the_descent_finds_the_bottom_of_an_awkward_valley() -> None:
     theta, best = descend(value, np.array([-3.0, 2.0, 1.0]), narrowest=1e-3)
     assert np.allclose(theta, [1.0, 0.25, -3.0], atol=5e-3)
     assert best < 1e-5
-    theta, best = descend(value, np.array([2.0, 0.0, 0.0]), narrowest=1e-3)  # an infinite start moves to a finite neighbour
+    # an infinite start moves to a finite neighbour
+    theta, best = descend(value, np.array([2.0, 0.0, 0.0]), narrowest=1e-3)
     assert best < 1e-5
 
 

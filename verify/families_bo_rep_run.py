@@ -15,9 +15,9 @@ from functools import cache
 from math import ceil, exp, expm1, log, log1p, sqrt
 from typing import Any
 
-import numba
 import numpy as np
 
+from solvers.compiled import njit
 from verify.evidence import Instance
 
 NAMES = ("mu", "a", "b", "m", "h", "G", "x0", "eps", "tiny", "sigma_f", "sigma_g1", "sigma_g2", "delta")
@@ -99,7 +99,7 @@ def plan(row: Instance) -> Plan:
     return Plan(K_0, K_1, C, share, share / mu, eta, period, steps, gamma, N, keep, spread, acts, start)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _loop(
     rng: Any, K: int, period: int, a: float, b: float, m: float, h: float, G: float, x: float, w: float,
     share: float, nu: float, eta: float, keep: float, spread: float, s_f: float, s_2: float,
