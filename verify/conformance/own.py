@@ -9,6 +9,8 @@ from typing import Any
 from bounds.stencil import stencil
 from solvers.pieces import truncation
 from solvers.registry import SOLVERS
+from solvers.update_lower import UpdateLower
+from synthetic.arrays import norm
 from verify.conformance.subject import Subject
 
 NU, ETA_X, ETA_Y = 0.1, 0.05, 0.4
@@ -92,13 +94,18 @@ def _rows(state: Any, x: Any) -> Any:
     return replace(state, X=state.X * 0.0 + x[..., None, :])
 
 
+APART = {"c_alpha": 0.1, "c_beta": 8.0, "c_lambda": 8.0}
+"""Of a momentum method in one loop: y and v eight times as fast as x, or the three are unstable on some instances."""
 PLAIN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "fdehbo": (
-        {"T": 250, "delta": 0.01},
+        {"T": 250, "delta": 0.01} | APART,
         UNBIASED | {"momentum": "storm", "batch": "S"},
     ),
-    "fmbo": ({"T": 250}, UNBIASED | {"momentum": "storm", "batch": "S"}),
-    "bo_rep": ({"T": 150, "eta": 0.05, "nu": 0.3, "beta": 0.7}, UNBIASED | {"momentum": "average"}),
+    "fmbo": ({"T": 250} | APART, UNBIASED | {"momentum": "storm", "batch": "S"}),
+    "bo_rep": (
+        {"T": 200, "eta": 0.02, "nu": 0.3, "beta": 0.7, "lower": UpdateLower(1, 2, ETA_Y, 1.0)},
+        UNBIASED | {"momentum": "average"},
+    ),
     "bsa": ({"T": 60, "L": 3.0, "alpha": ETA_Y, "D": 0.05, "Q": 5, "warm": True}, RANDOM_SERIES),
     "stocbio": ({"T": 60, "alpha": ETA_Y, "eta": 0.4, "Q": 4}, GEOMETRIC | {"batch": "D_f"}),
     "aid": ({"T": 60, "eta_y": ETA_Y}, UNBIASED | {"batch": "S"}),
@@ -151,6 +158,19 @@ def _squares(rate: Callable[[int], float], factors: dict[str, float]) -> dict[st
     return {which: lambda t, c=c: min(1.0, c * rate(t) ** 2) for which, c in factors.items()}  # type: ignore[misc]
 
 
+READS = {
+    "fdehbo": "h_f", "fmbo": "h_f", "bo_rep": "m", "aid": "Phi", "amigo": "Phi", "soba": "h", "ma_soba": "h",
+}  # fmt: skip
+"""name -> the field of the state whose length an unbiased method takes for ||grad phi(x)||."""
+
+
+def _ramp(name: str) -> Callable[[float, Any], Any]:
+    """AID and ITD for the ramp, where c grows like 1/eps: a lower level that is solved to 1e-3 and better."""
+    cls = SOLVERS[name].load()
+    more = {"D": 3, "N": 2} if name == "aid" else {"D": 4, "warm": True}
+    return lambda eps, problem: cls(int(20 / eps**2), eta_x=0.2, eta_y=0.9, **more)
+
+
 def own(name: str) -> list[Subject]:
     """The subjects of a registered solver."""
     special = _special()
@@ -160,6 +180,10 @@ def own(name: str) -> list[Subject]:
     solver = SOLVERS[name].load()(**configuration)
     if name == "f3sa":
         claims = claims | {"with_small": lambda nu: replace(solver, alpha=ETA_Y * nu, lam=1 / nu)}
+    if name in ("aid", "itd"):
+        claims = claims | {"exponent": 2.0, "for_eps": _ramp(name), "exact_oracle": True}
+    if name in READS:
+        claims = claims | {"accuracy": lambda problem, state: norm(getattr(state, READS[name]))}
     if name in SHARES:
         claims = claims | {"share": SHARES[name](solver)}
     return [Subject(name, solver, claims), *_variants(name, solver)]
