@@ -105,6 +105,17 @@ def _convert_typed(to, word_radius, word_angle):
 # Arrays are flat, entry i WIDE + lane: LLVM then knows the distance of their rows, and that they do not overlap.
 # Indices are unsigned: a signed one might be negative and count from the end, which no vector load can follow.
 @njit(**EXACT)
+def _words(w, block, inner, step, word, experiment, seeds, short):
+    """The four words of one block for every lane."""
+    for lane in range(WIDE):
+        if short:
+            words = philox_short(block, inner, step, word[lane], experiment, seeds[lane])
+        else:
+            words = philox(block, inner, step, word[lane], experiment, seeds[lane])
+        w[lane], w[WIDE + lane], w[2 * WIDE + lane], w[3 * WIDE + lane] = words
+
+
+@njit(**EXACT)
 def wide_normals(z, w, blocks, first, inner, step, word, experiment, seeds, short):
     """z[4 b + i] (lanes) <- normal i of block first + b, b < blocks. ``word`` and ``seeds`` are the lanes' own counter
     words and seeds, uint32; scratch w (4 WIDE,)."""
@@ -115,17 +126,6 @@ def wide_normals(z, w, blocks, first, inner, step, word, experiment, seeds, shor
             for lane in range(WIDE):
                 n, m = AT(to + lane), AT(at + lane)
                 z[n], z[n + ROW] = _convert(z[lane], w[m], w[m + ROW])
-
-
-@njit(**INLINE)
-def _words(w, block, inner, step, word, experiment, seeds, short):
-    """The four words of one block for every lane."""
-    for lane in range(WIDE):
-        if short:
-            words = philox_short(block, inner, step, word[lane], experiment, seeds[lane])
-        else:
-            words = philox(block, inner, step, word[lane], experiment, seeds[lane])
-        w[lane], w[WIDE + lane], w[2 * WIDE + lane], w[3 * WIDE + lane] = words
 
 
 @njit(**EXACT)
