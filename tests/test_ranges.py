@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from math import exp
+from math import exp, log, log1p, sqrt
 
 import pytest
 
 from synthetic.errors import InputError, MissingExtra
 from verify.evidence import Arithmetic, Instance, Sides
-from verify.ranges import COLUMNS, Range, ranges, registered
+from verify.ranges import COLUMNS, UNROWED, Range, ranges, registered
 from verify.registry import claims
 
 
@@ -48,6 +48,15 @@ def test_rows_are_complete_and_name_claims(rows: list[dict]) -> None:
         ("bo_rep:lemma-D.5", "ν", 8 / 101),
         ("bo_rep:eq-56-57", "σ_g2²", 13 / 12),
         ("bo_rep:eq-47", "η", 1.0),
+        ("bo_rep:eq-78", "ε²/", 1.0),
+        ("bo_rep:eq-78", "8K_0", 1 / 0.999999),
+        ("bo_rep:eq-79", "32C²", 1.0),
+        ("bo_rep:eq-79", "8σ_g2²", 1.0),
+        ("bo_rep:eq-79", "motion", 1.0),
+        ("bo_rep:eq-79", "Δ/(8|∇Φ", 1 / 0.999999),
+        ("bo_rep:eq-79", "εΔ/(8C²Δ_z)", 1.0),
+        ("f2ba:prop-4.2", "y*_λ", -8 * log(1 - 1 / 5)),
+        ("f2ba:prop-4.2", "|z - y*|", -4e6 * log1p(-1e-6) * log(1e9) / log(5e8)),
     ],
 )
 def test_thresholds_are_those_of_theory(rows: list[dict], statement: str, words: str, value: float) -> None:
@@ -60,6 +69,20 @@ def test_largest_step_of_the_y_error_by_hand(rows: list[dict]) -> None:
     assert share is not None
     x = share / 4
     assert 4 + 10 * x / 3 + 2 * x * x / 3 == pytest.approx(5, rel=1e-8)
+
+
+def test_step_of_one_update_by_hand(rows: list[dict]) -> None:
+    """y moves from 1/4 by gamma a/4 and may reach 1 (eps = 4, K_0 = 1): gamma = 3/a against (44), at a = 2."""
+    size = log(8)
+    lam = max(sqrt(3 * size), size)
+    q = lam + sqrt(lam + 1)
+    printed = 2 * 16 / (512 * 1e-4 * sqrt(lam + 1) * q)
+    assert ratio(rows, "bo_rep:eq-44", "γ") == pytest.approx(1.5 / printed, rel=1e-7)
+
+
+def test_conditions_without_a_row_say_why_and_stand_in_the_papers_order() -> None:
+    assert [row.paper for row in UNROWED] == sorted(row.paper for row in UNROWED)
+    assert all(len(row.why) > 10 and row.line.isdigit() for row in UNROWED)
 
 
 def test_a_range_planted_too_wide_comes_out_below_one() -> None:

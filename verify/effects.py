@@ -6,7 +6,10 @@
     none       a slip: nothing else depends on it
 
 Every refuted claim has a row; a claim that holds has one when its bound can be improved. ``unchecked`` says what of
-the claim rests on words, on a citation or on what was only seen.
+the claim rests on words, on a citation or on what was only seen. ``printed``, ``corrected`` and ``follows`` say in a
+line what the page "What we found" prints of it: the place at fault, what it should be (or could be, where the claim
+holds), and what that does to later results. They are words; the numbers of a verdict or a counterexample are the
+evidence's.
 """
 
 from __future__ import annotations
@@ -26,13 +29,17 @@ class Effect:
 
     word: str = ""
     unchecked: str = ""
+    printed: str = ""
+    corrected: str = ""
+    follows: str = ""
 
 
 @cache
 def effects() -> dict[str, Effect]:
     """The judgements by claim id."""
     text = resources.files("verify.claims").joinpath("effects.csv").read_text("utf-8")
-    return {row["id"]: Effect(row["effect"], row["unchecked"]) for row in csv.DictReader(text.splitlines())}
+    columns = ("effect", "unchecked", "printed", "corrected", "follows")
+    return {row["id"]: Effect(*(row[name] for name in columns)) for row in csv.DictReader(text.splitlines())}
 
 
 def effect_of(id: str) -> Effect:

@@ -108,6 +108,36 @@ def registered() -> tuple[Range, ...]:
     return tuple(r for name in names for r in import_module(name).RANGES)
 
 
+@dataclass(frozen=True)
+class Unrowed:
+    """A printed condition on a step size or parameter without a row, and why no inequality decides it."""
+
+    paper: str
+    printed: str
+    line: str
+    why: str
+
+
+UNROWED = (
+    Unrowed("000", "(5): ν, η_x, η_y, S, K, T", "157", "orders only; the constants of the proof have rows"),
+    Unrowed("000", "ε ≤ c√(L_1 Δ), Theorem F.1", "518", "c is not given"),
+    Unrowed("001", "λ ≥ 2L_f/μ in Lemmas B.3 to B.5, B.7, C.1 to C.3, 4.1, 5.1", "153",
+            "used through Lemmas B.1, B.2 and B.6, which have rows"),
+    Unrowed("001", "λ ≍ max{..}, Theorems 4.1 and 5.1", "230", "orders only"),
+    Unrowed("001", "(7): ι ≥ 1 and δ ≥ (L√d/√(ρε)) ι² 2^{8-ι}; r, 𝒯", "216",
+            "serve the escape from saddles, which is cited from [39]; δ < 1 makes ι ≥ 15 (f2ba:eq-7)"),
+    Unrowed("001", "(8): min{1/(20ι²), 1/(16ι²2^ι)} ε", "220",
+            "serves the same cited escape; the second entry is always the smaller (f2ba:eq-8)"),
+    Unrowed("003", "w, c_β, c_λ, c_ηf, c_ηR, c_ηg", "216", "stand in an appendix that the text lacks"),
+    Unrowed("003", "γ', δ' > 0, Proposition 3", "208", "no bound is printed"),
+    Unrowed("004", "1 - β ≤ μ²/(16σ_g2²) and 1/4 of (75)", "8061",
+            "they are ν ≤ μ/(16σ_g2²) and ν ≤ 1/(4μ), with rows"),
+    Unrowed("004", "ε² ≤ noise · min(1, μ²/(32C²)), (75)", "8018", "not used in the proof (bo_rep:eq-75)"),
+    Unrowed("004", "I of (75), λ of (38) and (46)", "4530", "no range: formulas, checked by the claims"),
+)  # fmt: skip
+"""What a search of the texts for conditions on step sizes and parameters found beyond the rows."""
+
+
 def ranges(paper: str | None = None) -> list[dict[str, Any]]:
     """One dictionary a printed range with the keys ``COLUMNS``; ``ratio`` is None where no failure was found."""
     return [r.row() for r in registered() if paper is None or r.paper == paper]

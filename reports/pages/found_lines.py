@@ -13,12 +13,13 @@ from reports.pages.ledger_graph import label
 from reports.pages.ledger_rows import Row
 from reports.typeset import typeset
 from verify.coverage import inventory
-from verify.effects import effect_of
 from verify.wording import is_rational
 
 LONG = 110
 """Characters of an instance that are shown; the replay has all of it."""
 SIGNS = {"<=": "≤", ">=": "≥", "==": "="}
+BROKEN = {"≤": ">", "≥": "<", "=": "≠"}
+"""What the two sides of a counterexample do instead."""
 
 
 def counterexample(row: Row, long: int = LONG) -> str:
@@ -71,29 +72,25 @@ def place(row: Row) -> str:
     return f"[{literal(label(row['id']))}](#{anchor_of(row['id'])}){line_of(row)}"
 
 
-def command(row: Row) -> str:
-    """What replays the counterexample."""
-    return f"bilevel-rates verify --replay {row['id']}"
+def shortly(words: str, long: str, known: Set[str]) -> str:
+    """The short words of a judgement; without them the first paragraph of the evidence's own text."""
+    return typeset(words or _first(long), known).rstrip(". ")
 
 
-def printed(row: Row, known: Set[str]) -> str:
-    """The statement as printed: the first paragraph of the claim, without the lines that :func:`place` names."""
-    first = " ".join(re.split(r"\n\s*\n", row["statement"])[0].split())
-    first = re.sub(r" \(lines? [\d,;: -]+(and [\d-]+)?\)", "", first)
-    return typeset(first, known).rstrip(". ")
+def _first(text: str) -> str:
+    """The first paragraph without the line numbers, which :func:`place` names."""
+    first = " ".join(re.split(r"\n\s*\n", text)[0].split())
+    return re.sub(r" \(lines? [\d,;: -]+(and [\d-]+)?\)", "", first)
 
 
-def corrected(row: Row, known: Set[str]) -> str:
-    """The corrected statement and the verdict on it."""
-    words = typeset(row["correction"], known).rstrip(". ") or "none found"
-    verdict = row["verdict_corrected"]
-    return f"{words} (**{verdict}**)" if verdict else f"{words} (not checked as a whole)"
-
-
-def improvement(row: Row, known: Set[str]) -> str:
-    """What a claim that holds could say instead; a claim that is itself the sharper statement is quoted."""
-    words = row["correction"] or row["notes"] if effect_of(row["id"]).word == "constants" else row["correction"]
-    return typeset(" ".join((words or row["statement"]).split()), known).rstrip(". ")
+def outcome(row: Row) -> str:
+    """Both sides of the first counterexample and how they compare: ``225/256 > 1/2``."""
+    text = counterexample(row)
+    sides = re.search(r"left = (.*), right = (.*), wanted left (.) right$", text)
+    if sides:
+        return f"{sides[1]} {BROKEN[sides[3]]} {sides[2]}"
+    gap = re.search(r"left − right = (.*), not 0$", text)
+    return f"left − right = {gap[1]}" if gap else "no instance"
 
 
 def instances(row: Row) -> int | None:

@@ -21,6 +21,7 @@ from reports.page import (
     Table,
     anchor_of,
 )
+from reports.pages.found_tables import ranges_in_full
 from reports.pages.ledger_graph import STYLES, affected, downstream_figure, label, reached, style_of
 from reports.pages.ledger_rows import TITLES, Row, by_paper, link, rows, short, users
 from reports.typeset import typeset
@@ -46,6 +47,8 @@ def build(context: Context) -> Page:
         *_graphs(found),
         Heading("Tightest and loosest bounds"),
         *_bounds(found),
+        Heading("Ranges of parameters", id="reviewer-ranges"),
+        *ranges_in_full({row["id"] for row in found}),
         Heading("What cannot be tested"),
         *_untestable(found, state),
         Heading("Coverage"),

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.evidence import Arithmetic, Instance, Sides
-from verify.families_bo_rep_d import careful, exp, num, slack
+from verify.families_bo_rep_d import careful, exp, log, num, slack
 from verify.families_f2sa_p import number, precise, tolerance
 from verify.ranges import Range
 
@@ -67,6 +67,25 @@ def inner_rows(penalised: bool) -> list[Instance]:
     return [{"kappa": k, "penalised": penalised} for k in ("1", "2", "10", "1000")]
 
 
+@careful
+def count(instance: Instance, arithmetic: Arithmetic) -> Sides:
+    """K_t of Proposition 4.2 divided by share, not rounded: (1 - step curvature)^{K_t} A <= 1 (y) or <= 2 (z).
+
+    A = 4 lambda L_g R_t/zeta; mu = L_f = 1, lambda = 2, so the y step contracts by 1 - 1/(1 + 2 kappa) and the z
+    step by 1 - 1/kappa. Logarithms of both sides are compared.
+    """
+    kappa, A, s = (num(instance[k], arithmetic) for k in ("kappa", "A", "share"))
+    steps = 4 * kappa * log(A) / s
+    rate = 1 - 1 / (1 + 2 * kappa) if instance["of"] == "y" else 1 - 1 / kappa
+    target = log(A) if instance["of"] == "y" else log(A / 2)
+    allowed = {"kappa > 1": bool(kappa > 1), "A > 2": bool(A > 2)}
+    return Sides(target, "<=", -steps * log(rate), allowed, slack(arithmetic))
+
+
+def count_rows(of: str) -> list[Instance]:
+    return [{"kappa": k, "A": A, "of": of} for k in ("2", "10", "1000000") for A in ("10", "1000000000")]
+
+
 LAMBDA = "λ ≥ 2L_f/μ"
 RANGES = (
     Range("001", "f2ba:lemma-B.1", "1/λ", f"{LAMBDA} for L_λ (λμ/2)-strongly convex", convex,
@@ -83,4 +102,8 @@ RANGES = (
           start=Fraction(1), note="1 + exp(-1/(4κ))"),
     Range("001", "f2ba:prop-4.2", "τ", "τ = 1/(L_f + λL_g) for a rate of exp(-μ/(4L_g)), λ = 2L_f/μ", inner,
           inner_rows(True), "arb", start=Fraction(1), note="1 + exp(-1/(4κ))"),
+    Range("001", "f2ba:prop-4.2", "1/K_t", "K_t = (4L_g/μ) log(4λL_g R_t/ζ) for |y - y*_λ| ≤ ζ/(4λL_g), λ = 2L_f/μ",
+          count, count_rows("y"), "arb", note="tends to 2 for κ → ∞"),
+    Range("001", "f2ba:prop-4.2", "1/K_t", "K_t = (4L_g/μ) log(4λL_g R_t/ζ) for |z - y*| ≤ ζ/(2λL_g)", count,
+          count_rows("z"), "arb", note="about 4 for κ → ∞"),
 )  # fmt: skip
