@@ -71,7 +71,7 @@ def eq_7(start: int = 18, slope: int = 2) -> Evidence:
     228) "can be satisfied by letting ι = O(log(L√d/√(ρεδ)))".
 
     Checked: ι = 18 + 2 log_2(A/δ) satisfies it for A = L√d/√(ρε) ≥ δ, exactly. O(log) must be read as O(1 + log): at
-    A = δ the logarithm is 0 and ι ≥ 15 is needed. δ stands under the
+    A = δ the logarithm is 0 and ι ≥ 16 is needed. δ stands under the
     root in line 228 and outside it in (7); within O that is a factor of 2.
     """
 

@@ -73,7 +73,7 @@ RANGES = (
     row("1 - β", f"1 - β ≤ ε²/{NOISE} for 2ε in (78)", "noise", "eq-78"),
     row("1 - β", f"1 - β ≤ (ε²/{NOISE}) μ²/(32C²) for the noise of z in (79), ε²/16", "noise of z", "eq-79"),
     row("1 - β", "1 - β ≤ C²/(8σ_g2²) for 2√2σ_g2√(1-β) + 2C ≤ 3C in (79)", "jacobian", "eq-79"),
-    row("η", "η ≤ (1-β)ε/(8K_0) for K_0ηβ/(1-β) ≤ ε/8 in (78)", "momentum", "eq-78", "sharp for β → 1"),
+    row("η", "η ≤ (1-β)ε/(8K_0) for K_0 η β/(1-β) ≤ ε/8 in (78)", "momentum", "eq-78", "sharp for β → 1"),
     row("η", "η ≤ (1-β)ε/(8K_0) for the motion of z* in (79), ε²/16", "motion of z*", "eq-79"),
     row("η", "η ≤ (1-β)Δ/(8|∇Φ(x_0)|) for the first gradient in (79), ε/16", "first gradient", "eq-79",
         "sharp for β → 1"),
