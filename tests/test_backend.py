@@ -58,7 +58,7 @@ def experiment(**changes: Any) -> Experiment:
 def trials(chosen: Experiment, name: str) -> list[dict[str, Any]]:
     """Results of every seed of every cell on a backend."""
     options = {**chosen.options, "backend": name}
-    made = experiment(options=options, kernel=chosen.kernel)
+    made = Experiment.from_dict(chosen.to_dict() | {"options": options})
     trial = kernel(made.kernel).trial
     return [dict(row) for cell in made.cells() for row in trial(cell.arguments, tuple(made.seeds.values))]
 
@@ -83,7 +83,7 @@ def test_literal_trials_are_the_same_on_every_backend(on_the_host: None) -> None
 
 
 def test_jump_trials_are_the_same_on_every_backend(on_the_host: None) -> None:
-    options = {k: v for k, v in experiment().options.items() if k != "noise"}
+    options = {k: v for k, v in experiment().options.items() if k not in ("noise", "stream")}
     chosen = experiment(kernel="jump", options=options)
     found = {name: trials(chosen, name) for name in backend.BACKENDS}
     keys = ("T", "hit", "steps", "calls")
@@ -212,3 +212,40 @@ def test_the_loader_starts_what_cupy_would(monkeypatch: pytest.MonkeyPatch) -> N
     seeds = np.arange(130)
     assert np.array_equal(streams.draw("signs", 40, seeds, step=3), rademacher(Address(seed=seeds, step=3), 40))
     assert seen == [("fill_signs", (2,), (128,))]
+
+
+QUARTIC = {
+    "problem": {"family": "quartic", "d": 2, "c0": "1", "gamma": "0.1", "g3": "0.2", "f3": "0.1"},
+    "options": {
+        "schedule": "constant", "nu": "0.2", "eta_x": "0.02", "eta_y": "0.1", "S": 4, "K": 6,
+        "sigma_f": "0.1", "sigma_g": "0.1", "noise": "rademacher", "T": 400,
+    },
+}  # fmt: skip
+
+
+def test_a_quartic_lower_level_on_every_backend(on_the_host: None) -> None:
+    """An instance that no law is known for: literal runs alone can measure it."""
+    chosen = experiment(**QUARTIC)
+    found = [[{**row, "backend": None} for row in trials(chosen, name)] for name in backend.BACKENDS]
+    assert found[0] == found[1] == found[2]
+    flat = {**QUARTIC, "problem": {**QUARTIC["problem"], "g3": 0, "g4": 0, "f3": 0, "f4": 0}}
+    assert [row["T"] for row in trials(experiment(**flat), "numba")] != [row["T"] for row in found[0]]
+
+
+@pytest.mark.parametrize(("field", "change"), [
+    ("options.schedule", {"problem": QUARTIC["problem"]}),
+    ("problem", {**QUARTIC, "kernel": "jump", "options": {**QUARTIC["options"], "noise": "gaussian"}}),
+])  # fmt: skip
+def test_what_a_quartic_cannot_have_is_said(field: str, change: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        trials(experiment(**change), "numba")
+    assert caught.value.argument == field
+
+
+def test_the_fast_stream_says_so_in_every_row() -> None:
+    exact, fast = (
+        trials(experiment(options={**experiment().options, "stream": name}), "numba") for name in ("exact", "fast")
+    )
+    assert {row["in_law"] for row in exact} == {False}
+    assert {row["in_law"] for row in fast} == {True}
+    assert [row["T"] for row in exact] != [row["T"] for row in fast]

@@ -2,7 +2,7 @@
 
 Families: ramp (phi = eps^2/Delta x_0^2 + L/2 ||x_perp||^2, started at (Delta/eps, 0, ...)) and quadratic
 (phi = curvature/2 ||x||^2 whatever eps is, started at (sqrt(2 Delta/curvature), 0, ...)); the lower level is
-A_g = a I, A_f = h I, B = b I, c(x) = c0 + gamma x.
+A_g = a I, A_f = h I, B = b I, c(x) = c0 + gamma x. quartic is ramp with cubic and quartic terms in both levels.
 
 Every schedule spends what the exact bias and the exact variance of its oracle ask for: S and eta_y follow from the
 noise that is left when samples are shared, not from that of independent ones.
@@ -23,6 +23,7 @@ from bounds.lq_schedule import lq_schedule
 from bounds.schedule import Schedule, checked_stencil
 from bounds.stencil import Stencil
 from solvers.jump_config import FOREVER, JumpConfig, Stage
+from solvers.lower_levels import Quartic
 from solvers.lq_law import Diagonal, estimate_noise
 from synthetic.errors import InputError
 
@@ -33,13 +34,14 @@ FRACTION = {"eps/4": 4.0, "eps/32": 32.0}
 class Instance:
     """A problem with its start; ``L`` is the Lipschitz constant of grad phi."""
 
-    problem: Diagonal
+    problem: Diagonal | Quartic
     x0: np.ndarray
     L: float
+    curvature: float
 
     def noiseless_steps(self, eps: float, eta_x: float, normalise: bool) -> float:
         """Outer steps that exact gradients need: along the first axis from x0 to gradient norm eps."""
-        curvature, start = float(self.problem.curvature[0]), float(self.x0[0])
+        curvature, start = self.curvature, float(self.x0[0])
         if normalise:
             return max(start - eps / curvature, 0.0) / eta_x
         return max(log(curvature * start / eps), 0.0) / (eta_x * curvature)
@@ -49,24 +51,27 @@ def instance(eps: float, family: Mapping[str, Any]) -> Instance:
     """The family's instance at eps, from the table ``problem`` of a cell."""
     d, name = int(family["d"]), family["family"]
     x0 = np.zeros(d)
-    if name == "ramp":
+    if name in ("ramp", "quartic"):
         x0[0] = family["Delta"] / eps
         curvature = np.array([2 * eps**2 / family["Delta"]] + [family["L"]] * (d - 1))
     elif name == "quadratic":
         x0[0] = sqrt(2 * family["Delta"] / family["curvature"])
         curvature = np.full(d, family["curvature"])
     else:
-        raise InputError("problem.family", name, "these kernels run the families ramp and quadratic")
+        raise InputError("problem.family", name, "these kernels run the families ramp, quadratic and quartic")
     constants = (np.full(d, float(family[key])) for key in ("a", "h", "b", "gamma", "c0"))
-    return Instance(Diagonal(curvature, *constants), x0, float(curvature.max()))
+    diagonal = Diagonal(curvature, *constants)
+    curved = [family[key] for key in ("g3", "g4", "f3", "f4")] if name == "quartic" else None
+    return Instance(Quartic(diagonal, *curved) if curved else diagonal, x0, float(curvature.max()), float(curvature[0]))
 
 
 def stream(arguments: Mapping[str, Any]) -> int:
     """The noise key (uint32) of a cell: cells differ in their noise, and it hangs on no computed float.
 
-    The backend is no part of it: every backend runs the same trajectories.
+    The backend is no part of it: every backend runs the same trajectories. Nor is the stream: fast words are others
+    at the same addresses.
     """
-    named = {key: value for key, value in arguments.items() if key not in ("eps", "backend")}
+    named = {key: value for key, value in arguments.items() if key not in ("eps", "backend", "stream")}
     text = repr(sorted((key, sorted(v.items()) if isinstance(v, Mapping) else v) for key, v in named.items()))
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big")
 
@@ -77,6 +82,8 @@ def schedule(arguments: Mapping[str, Any]) -> Schedule:
     case, chosen = instance(eps, family), checked_stencil(arguments["p"], arguments["stencil"])
     if word == "constant":
         return _constant(arguments, case, chosen)
+    if isinstance(case.problem, Quartic):
+        raise InputError("options.schedule", word, "no schedule is known for the family quartic: pass constant")
     common = {key: family[key] for key in ("d", "a", "h", "b", "gamma")} | {
         "c_norm": sqrt(family["d"]) * abs(family["c0"]),
         "sg": arguments["sigma_g"],
@@ -189,8 +196,9 @@ def annealed_stages(case: Instance, plan: Schedule) -> list[Stage]:
     eta_x L d sum alpha^2/nu^2 is left in the squared gradient, made eps^2/4. So T is of order
     (nu eps)^-2 = eps^-(2 + 2/p), down the ramp and afterwards alike.
     """
+    assert isinstance(case.problem, Diagonal)  # schedule() has refused the others
     eta_y = 0.5 / max(float(case.problem.a[0] + j * plan.nu * case.problem.h[0]) for j in plan.stencil.active[0])
-    curvature, weights = float(case.problem.curvature[0]), float(plan.stencil.sum_sq)
+    curvature, weights = case.curvature, float(plan.stencil.sum_sq)
     final = plan.eps**2 * plan.nu**2 / (4 * case.L * case.problem.dim_x * weights)
     eta = min(plan.nu / 4, plan.nu**2 / (16 * weights)) / case.L
     start = ceil(50.0 / eta_y)

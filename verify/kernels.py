@@ -3,8 +3,9 @@
 One result per seed: ``T`` first outer step from which ||grad phi(x_t)|| <= eps stayed over [T, sustain T] (None when
 censored), ``hit`` the first such step whether or not it lasted, ``steps`` the outer steps run, ``calls`` the
 SFO calls up to T (all that were spent, when censored) counted over nodes of non-zero weight, ``calls_printed`` the
-same with the node j = 0 that Algorithm 1 solves too, ``metered`` the calls a literal run drew (None elsewhere),
-``backend`` what ran it, and the schedule: nu, eta_x, eta_y, S, K, T_max, nodes, nodes_printed, log = log(1/(nu eps)).
+same with the node j = 0 that Algorithm 1 solves too, ``metered`` the calls a literal run drew (None elsewhere) and
+``in_law`` whether its noise has the reference's law and not its numbers, ``backend`` what ran it, and the schedule:
+nu, eta_x, eta_y, S, K, T_max, nodes, nodes_printed, log = log(1/(nu eps)).
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _per_seed(config: JumpConfig, result: JumpResult | LiteralResult, backend: s
             row["checkpoints"] = [int(t) for t in result.checkpoints]
         if isinstance(result, LiteralResult):
             row["metered"] = result.metered[i]
+            row["in_law"] = result.in_law
         rows.append(row)
     return rows
 
@@ -81,7 +83,9 @@ def literal(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[s
     if most > LITERAL_LIMIT:
         raise InputError("options", f"up to {most:.1e} calls", f"a literal batch may draw {LITERAL_LIMIT:.0e} at most")
     backend = arguments["backend"]
-    result = runner("literal", backend)(config, list(seeds), arguments["noise"], scale=arguments["scale"])
+    result = runner("literal", backend)(
+        config, list(seeds), arguments["noise"], scale=arguments["scale"], stream=arguments["stream"]
+    )
     return _per_seed(config, result, backend)
 
 

@@ -62,11 +62,28 @@ DIAGONAL: dict[str, Option] = {
 
 BACKEND = Option("word", "numba", ("numpy", "numba", "cupy"), doc="what runs the kernel: the same noise on all of them")
 
-KERNELS: dict[str, Schema] = {name: Schema(name, {**SCHEDULE, "backend": BACKEND}) for name in ("jump", "literal")}
-KERNELS["moments"] = Schema("moments", {**SCHEDULE, "normalise": Option("bool", False)})
+STREAM = Option(
+    "word", "exact", ("exact", "fast"), doc="fast: Philox4x32-7, other numbers of the same law; the rows say in_law"
+)
+
+KERNELS: dict[str, Schema] = {
+    "jump": Schema("jump", {**SCHEDULE, "backend": BACKEND}),
+    "literal": Schema("literal", {**SCHEDULE, "backend": BACKEND, "stream": STREAM}),
+    "moments": Schema("moments", {**SCHEDULE, "normalise": Option("bool", False)}),
+}
 FAMILIES: dict[str, Schema] = {
     "ramp": Schema("ramp", DIAGONAL),
     "quadratic": Schema("quadratic", {**DIAGONAL, "curvature": Option("real", 1, above=0)}),
+    "quartic": Schema(
+        "quartic",
+        {
+            **DIAGONAL,
+            "g3": Option("real", 0, doc="third derivative of g in each coordinate of y; literal kernel only"),
+            "g4": Option("real", 1, low=0, doc="fourth derivative of g"),
+            "f3": Option("real", 0, doc="third derivative of f"),
+            "f4": Option("real", 0, doc="fourth derivative of f"),
+        },
+    ),
     "dense": Schema(
         "dense", {"dim_x": Option("int", 3, low=1), "dim_y": Option("int", 4, low=1), "seed": Option("int", 0, low=0)}
     ),
