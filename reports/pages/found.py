@@ -18,6 +18,9 @@ from verify.coverage import coverage
 from verify.effects import effect_of
 from verify.registry import claims
 
+SHORT = {"misprint or conversion": "either"}
+"""Categories in the head of a narrow column."""
+
 
 def build(context: Context) -> Page:
     """The page, from the same run of the claims as the ledger."""
@@ -77,9 +80,9 @@ def _counts(found: Sequence[Row]) -> Table:
         by_verdict = Counter(row["verdict_printed"] for row in members)
         by_category = Counter(row["category"] for row in members)
         body.append([paper, len(members), *(by_verdict[v] for v in verdicts), *(by_category[c] for c in CATEGORIES)])
-    columns = ("paper", "claims", *verdicts, *(f"refuted: {c}" if c == CATEGORIES[0] else c for c in CATEGORIES))
-    return Table(columns, body, caption="Claims by verdict as printed, and the refuted ones by category",
-                 id="found-counts", groups=[len(body) - 1])  # fmt: skip
+    columns = ("paper", "claims", *verdicts, *(SHORT.get(c, c) for c in CATEGORIES))
+    caption = "Claims by verdict as printed, and the refuted ones by category (either: misprint or conversion)"
+    return Table(columns, body, caption=caption, id="found-counts", groups=[len(body) - 1])
 
 
 def _holds(found: Sequence[Row]) -> list[Block]:

@@ -260,7 +260,7 @@ def theorem_31(kappa_power: int = 2) -> Evidence:
     O(p Delta L_1 L-bar^{2/p} sigma^2 kappa^{9+2/p} eps^{-4-2/p} log(R L_1 L-bar kappa/eps)) calls (lines 155-161,
     432-438).
 
-    Printed: the count at small R; the bias at p = 1. The exponents in runs belong to the experiments.
+    Printed: the bias at p = 1; the count at small R. The exponents in runs belong to the experiments.
     """
     r = Instances(
         "R small: p T S within C x total", small_r_sides, small_r_rows("1000000", False), "rational", "mpmath"
@@ -268,7 +268,7 @@ def theorem_31(kappa_power: int = 2) -> Evidence:
     bias, fixed = bias_checks()
     total = total_identity(kappa_power)
     return Evidence(
-        printed=(total,) if kappa_power != 2 else (r, bias),
+        printed=(total,) if kappa_power != 2 else (bias, r),
         corrected=(
             total,
             Instances("nu without R", small_r_sides, small_r_rows("1", True), "rational", "mpmath"),
@@ -278,8 +278,9 @@ def theorem_31(kappa_power: int = 2) -> Evidence:
         "<= 1/(2 L_1); log with R + kappa nu; E||grad phi|| at a random iterate; constants depend on p for odd p.",
         category="false",
         charitable="The powers compose as printed (proved for symbolic p) once nu is the second term of the minimum. "
-        "Reading R as an upper bound of order 1 saves the count. As R -> 0 (a good start) (5) sends nu to 0 and S, K "
-        "to infinity while the bound falls; at R = 0 it divides by zero.",
+        "What no reading saves is p = 1: L_2 is free of L-bar = max(L_0, L_1), and the bias stays 1/3 whatever nu is. "
+        "The count at small R is saved by reading R as an upper bound of order 1; as printed, R -> 0 (a good start) "
+        "sends nu to 0 and S, K to infinity in (5) while the bound falls, and at R = 0 it divides by zero.",
         downstream="Remarks 3.1, 3.2, Table 1 and the abstract keep their powers of kappa and eps.",
     )
 
