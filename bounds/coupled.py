@@ -52,6 +52,14 @@ def smallness(kappa: float, gates: GateKind) -> dict[str, float]:
     return {"C_hess": C_hess, "C_var": C_var, "eta": min(1e-3, s / (theta * d), 1 / (2 * C_hess))}
 
 
+def hessian_probability(kappa: float, eta: float, sigma_H: float, gates: GateKind) -> float:
+    """prob_H = min{1, (C_hess eta/(kappa sigma_H))^2}: grad^2_yy B, of norm C_hess eta/kappa at most, times xi/prob_H
+    has a variance of at most sigma_H^2 for every unit vector."""
+    if not sigma_H > 0:
+        raise InputError("sigma_H", sigma_H, "pass a standard deviation > 0")
+    return min(1.0, (smallness(kappa, gates)["C_hess"] * eta / (kappa * sigma_H)) ** 2)
+
+
 class Coupled:
     """The instance of the module docstring. kappa >= 2, T links, eta > 0 (or use :func:`coupled` with eps, Delta).
 

@@ -110,7 +110,17 @@ def test_the_analysis_tells_six_from_its_neighbours(power: int, word: str) -> No
             continue
         for seed in experiment.seeds.values:
             calls = int(1e-20 * cell.arguments["eps"] ** -power * 10 ** (6 * (6.4 if power < 6 else 0))) + seed
-            common = {"T": 8, "bound": 10.0, "below_bound": False, "S": 1, "K": 0, "log": 1.0, "nu": 1.0, "nodes": 1}
+            common = {
+                "T": 8,
+                "prob": 0.1,
+                "bound": 10.0,
+                "below_bound": False,
+                "S": 1,
+                "K": 0,
+                "log": 1.0,
+                "nu": 1.0,
+                "nodes": 1,
+            }
             rows.append(
                 {"experiment": experiment.name, "p": 1, "stencil": "paper", "seed": seed, "seconds": 0.0, **common,
                  "log10_eps": str(cell.arguments["log10_eps"]), "calls": calls, "censored": False}
