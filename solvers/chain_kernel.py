@@ -10,10 +10,12 @@ independent over the nodes; G_x = 0 there). The target ||grad phi|| <= eps is ||
 
 skip: without momentum and normalisation the walk is deterministic between hits, so the number of steps to the next hit
 is drawn at once, Geometric(1 - (1 - gamma)^{nodes S}), and steps are taken only until nothing moves any more (by less
-than 1e-6 of ||u||); coordinates that have settled (each moves by less than 1e-3 of itself a step, and four links or
-more lie between them and the last) are held for 256 steps at a time. Exact in law up to that,
-at a price that does not depend on gamma; the test holds it to the literal
-walk. A batch S so large that it holds many hits is drawn as one binomial number of hits.
+than ``still`` = 1e-8 of ||u||). Coordinates that have settled (each moves by less than ``hold`` = 1e-6 of itself a
+step, and four links or more lie between them and the last) are held for 256 steps at a time: they enter the others only
+through s and through the one link next to the window. Randomness is drawn at hits alone, so that walks of one seed with
+different tolerances see the same hits and can differ only where a threshold is crossed a step earlier or later; a test
+takes hold = 0, still = 1e-12 (nothing held, all steps taken) and finds the same counts, seed by seed. The price does
+not depend on gamma. A batch S so large that it holds many hits is drawn as one binomial number of hits.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from solvers.compiled import njit
 from synthetic.errors import InputError
 
 RADIUS, RIDGE, TARGET = 230.0, 0.2, 0.25
-HOLD, PERIOD, STILL = 1e-3, 256, 1e-6
+PERIOD = 256
 HALF_PHI = math.sqrt(math.pi * math.e / 2)
 
 
@@ -107,10 +109,14 @@ def _walk(
     normalise: bool,
     skip: bool,
     most: int,
+    hold: float,
+    still: float,
     rng: np.random.Generator,
     reveal: np.ndarray,
+    sign: np.ndarray,
 ) -> int:
-    """Steps until ||grad|| <= 1/4, or -1 after ``most``. reveal[k]: first step after which prog_0 >= k + 1."""
+    """Steps until ||grad|| <= 1/4, or -1 after ``most``. reveal[k]: first step after which prog_0 >= k + 1; sign[k]:
+    of the weights that were hit then."""
     u, g, d, m = np.zeros(T), np.zeros(T), np.zeros(T), np.zeros(T)
     n = len(weights) * S
     any_hit = -math.expm1(n * math.log1p(-gamma)) if gamma < 1.0 else 1.0
@@ -171,13 +177,14 @@ def _walk(
         steps += 1
         while known < T and u[known] != 0.0:
             reveal[known] = steps
+            sign[known] = 1 if factor > 0.0 else -1
             known += 1
         if not skip:
             continue
         held -= 1
         if held < 0:  # everything was computed: what has settled is held for the next PERIOD steps
             settled = 0
-            while settled < hi - 4 and h * abs(d[settled]) <= HOLD * abs(u[settled]):
+            while settled < hi - 4 and h * abs(d[settled]) <= hold * abs(u[settled]):
                 settled += 1
             settled = max(0, settled - 1)
             window[0], window[2], window[3] = settled, 0.0, 0.0
@@ -185,12 +192,9 @@ def _walk(
                 window[2] += u[i] * u[i]
                 window[3] += u[i] * g[i]
             held = PERIOD
-        if waiting > 0 and factor == 0.0 and h * size <= STILL * math.sqrt(np.dot(u[:hi], u[:hi])):
-            if lo == 0:
-                steps += waiting
-                waiting = 0
-            else:
-                held = 0
+        if waiting > 0 and factor == 0.0 and h * size <= still * math.sqrt(np.dot(u[:hi], u[:hi])):
+            steps += waiting
+            waiting, held = 0, 0
     return -1
 
 
@@ -208,12 +212,16 @@ class Walk:
     normalise: bool = False
     skip: bool = False
     most: int = 10**9
+    hold: float = 1e-6
+    still: float = 1e-8
 
     def __post_init__(self) -> None:
         for name in ("T", "cost", "S", "most"):
             check_count(name, getattr(self, name))
         for name in ("gamma", "h", "a"):
             check_positive(name, getattr(self, name))
+        if not (0 <= self.hold < 1 and 0 <= self.still < 1):
+            raise InputError("hold, still", (self.hold, self.still), "pass tolerances from 0 to below 1")
         if self.gamma > 1 or self.a > 1:
             raise InputError("gamma, a", (self.gamma, self.a), "pass probabilities and averages of at most 1")
         if abs(sum(self.weights) - 1) > 1e-9:
@@ -224,25 +232,30 @@ class Walk:
 
 @dataclass(frozen=True)
 class Walked:
-    """``calls`` of each seed (spent in vain when not ``hit``); ``reveal`` (seeds, T): calls when prog_0 >= k + 1."""
+    """``calls`` of each seed (spent in vain when not ``hit``); ``reveal`` (seeds, T): calls when prog_0 >= k + 1.
+
+    ``sign`` (seeds, T): of the weights whose hit revealed it, 0 where none did or the kernel does not say.
+    """
 
     calls: tuple[int, ...]
     hit: tuple[bool, ...]
     reveal: np.ndarray
+    sign: np.ndarray | None = None
 
 
 def walk(config: Walk, seeds: Sequence[int]) -> Walked:
     """Run every seed."""
     weights = np.asarray(config.weights, dtype=float)
-    calls, hit, rows = [], [], []
+    calls, hit, rows, signs = [], [], [], []
     for seed in seeds:
-        reveal = np.full(config.T, -1, dtype=np.int64)
+        reveal, sign = np.full(config.T, -1, dtype=np.int64), np.zeros(config.T, dtype=np.int64)
         rng = np.random.Generator(np.random.Philox(int(seed)))
         found: Any = _walk(
             config.T, config.gamma, config.h, config.a, weights, config.S, config.normalise, config.skip,
-            config.most, rng, reveal,
+            config.most, config.hold, config.still, rng, reveal, sign,
         )  # fmt: skip
         hit.append(found >= 0)
         calls.append(int(config.most if found < 0 else max(1, found)) * config.cost)
         rows.append(np.where(reveal >= 0, reveal * config.cost, -1))
-    return Walked(tuple(calls), tuple(hit), np.asarray(rows))
+        signs.append(sign)
+    return Walked(tuple(calls), tuple(hit), np.asarray(rows), np.asarray(signs))

@@ -39,7 +39,17 @@ def planted(power: int) -> list[Row]:
     for cell in experiment.cells():
         for seed in experiment.seeds.values:
             calls = int(3 * cell.arguments["eps"] ** -power) + seed
-            common = {"T": 8, "bound": 10.0, "below_bound": False, "S": 1, "K": 0, "log": 1.0, "nu": 1.0, "nodes": 1}
+            common = {
+                "T": 8,
+                "prob": 0.1,
+                "bound": 10.0,
+                "below_bound": False,
+                "S": 1,
+                "K": 0,
+                "log": 1.0,
+                "nu": 1.0,
+                "nodes": 1,
+            }
             rows.append(
                 {"experiment": experiment.name, "p": 1, "stencil": "paper", "seed": seed, "seconds": 0.0, **common,
                  "log10_eps": str(cell.arguments["log10_eps"]), "calls": calls, "censored": False}

@@ -57,6 +57,18 @@ def test_walks_are_dominated_and_the_skipping_walk_has_the_literal_law() -> None
     assert not domination(waits(literal.reveal, 0), 0.7 * rare).holds
 
 
+@pytest.mark.parametrize("weights", [(1.0,), (-1 / 6, 2 / 3, 2 / 3, -1 / 6)])
+def test_held_coordinates_and_skipped_steps_change_no_count(weights: tuple[float, ...]) -> None:
+    """The same hits without holding anything and stopping nothing early: the same calls and reveals, seed by seed;
+    tolerances that are too loose are seen."""
+    for T, gamma in ((8, 0.0033), (24, 0.001)):
+        common = {"T": T, "gamma": gamma, "h": 0.01, "weights": weights, "skip": True}
+        found, exact = walk(Walk(**common), range(6)), walk(Walk(**common, hold=0.0, still=1e-12), range(6))  # type: ignore[arg-type]
+        assert found.calls == exact.calls
+        assert np.array_equal(found.reveal, exact.reveal)
+    assert walk(Walk(**common, hold=1e-2, still=1e-3), range(6)).calls != exact.calls  # type: ignore[arg-type]
+
+
 def test_skipping_with_several_nodes_has_the_literal_law() -> None:
     common = {"T": 4, "gamma": GAMMA, "h": 1 / 300, "weights": (0.5, 0.5), "S": 2}
     literal, skipped = walk(Walk(**common), range(300)), walk(Walk(**common, skip=True), range(1000, 1300))  # type: ignore[arg-type]

@@ -9,6 +9,9 @@ counted on fresh ones. Methods, one call or more a step:
 sgd (1 call), nsgd with momentum (1), F2SA-p with plain steps and S = K = 1 (2 a node: the inner loop has nothing to
 learn on this instance, for f does not depend on y), stocBiO with D = D_f = D_g = Q = 1 (1 F, 1 G, 1 JVP, 1 HVP).
 
+The exponent settles late (:mod:`verify.presets.lower_local`), so the local ones of every range are shown beside it,
+with what a coordinate costs that a hit of a negative weight revealed (:func:`after_reveal`).
+
 Walks without momentum and normalisation skip exactly over the steps without a hit. The theorem's schedule for F2SA-p
 shows its own 4 + 2/p here, whatever the instance: it fixes S and K by the bias it guards against, nu = eps^(1/p), and
 by the class's sigma in G, which is exact here. It is run too, normalised, with eta_x = eps/(4 L_1).
@@ -17,19 +20,24 @@ by the class's sigma in G, which is exact here. It is run too, normalised, with 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from math import ceil, e, log
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bounds.separable import hit_probability, length
 from bounds.stencil import stencil
-from solvers.chain_kernel import Walk, walk
+from solvers.chain_kernel import Walk, Walked, walk
 from verify.engine import Kernel, register
 from verify.experiment import Experiment, Grid, Seeds
 from verify.exponent_rows import by_eps, curve, line_of, measured_row, select
 from verify.options import Option, Schema
 from verify.preset import Preset, Result, Row
+from verify.presets.lower_local import local_rows
 from verify.schemas import declare_family, declare_kernel
 from verify.verdict import exponent
 
@@ -74,6 +82,17 @@ def schedule(p: int, T: int, gamma: float, eps: float, sigma: float) -> tuple[Wa
     return walker, S, K, logarithm
 
 
+@cache
+def _unit(config: Walk, seeds: tuple[int, ...]) -> Walked:
+    return walk(config, seeds)
+
+
+def _walked(config: Walk, seeds: tuple[int, ...]) -> Walked:
+    """The walk, run once for methods that differ in the cost of a step only (SGD, F2SA-1, stocBiO)."""
+    found = _unit(replace(config, cost=1), seeds)
+    return Walked(tuple(c * config.cost for c in found.calls), found.hit, found.reveal * config.cost, found.sign)
+
+
 def trial(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
     """Tune on ``tuning`` seeds of its own, then one fresh walk for each seed."""
     problem, eps = arguments["problem"], arguments["eps"]
@@ -85,57 +104,79 @@ def trial(arguments: Mapping[str, Any], seeds: tuple[int, ...]) -> list[dict[str
     own = range(TUNING_SEED, TUNING_SEED + arguments["tuning"])
 
     def typical(config: Walk) -> float:
-        found = walk(config, own)
+        found = _walked(config, tuple(own))
         return median(found.calls) if sum(found.hit) > len(found.hit) / 2 else float("inf")
 
     best = configs[0] if planned else min(configs, key=typical)
-    found = walk(best, [seed * 4096 + T for seed in seeds])
+    found = _walked(best, tuple(seed * 4096 + T for seed in seeds))
     bound = max(1.0, (T - log(2)) / ((e - 1) * gamma))
-    common = {"T": T, "gamma": gamma, "h": best.h, "average": best.a, "bound": bound, "S": 1, "K": 0, "log": 1.0}
+    common = {
+        "T": T,
+        "gamma": gamma,
+        "prob": gamma,
+        "h": best.h,
+        "average": best.a,
+        "bound": bound,
+        "S": 1,
+        "K": 0,
+        "log": 1.0,
+    }
     common |= {"nu": best.h, "nodes": len(best.weights)}
     if planned:
         common |= {"S": planned[1], "K": planned[2], "log": planned[3], "nu": eps ** (1 / arguments["p"])}
     return [
-        {**common, "calls": calls, "censored": not hit, "below_bound": bool(calls < bound)}
-        for calls, hit in zip(found.calls, found.hit)
+        {**common, "calls": calls, "censored": not hit, "below_bound": bool(hit and calls < bound), **after}
+        for calls, hit, after in zip(found.calls, found.hit, after_reveal(best, found), strict=True)
     ]
+
+
+def after_reveal(config: Walk, found: Walked) -> list[dict[str, Any]]:
+    """For each run: ``negative``, coordinates that a hit of a negative weight revealed; ``hits_negative`` and
+    ``hits_positive``: expected hits (samples times gamma) from a reveal to the next one, by the first one's sign."""
+    rows = []
+    for reveal, sign in zip(found.reveal // config.cost, found.sign, strict=True):  # type: ignore[arg-type]
+        known = reveal >= 0
+        waits, first = np.diff(reveal[known]) * len(config.weights) * config.S * config.gamma, sign[known][:-1]
+        means = {
+            f"hits_{name}": float(np.mean(waits[first == side])) if np.any(first == side) else None
+            for name, side in (("negative", -1), ("positive", 1))
+        }
+        rows.append({"negative": int(np.sum(sign[known] < 0)), "revealed": int(np.sum(known)), **means})
+    return rows
 
 
 register(Kernel("chain", trial, 64))
 
 
 def experiments(level: str) -> list[Experiment]:
-    """quick: eps from 10^-1 to 10^-1.4 (8 to 50 links); full: to 10^-1.7 (200 links), 32 seeds."""
+    """quick: eps from 10^-1 to 10^-1.4 (8 to 50 links), 8 seeds; full: to 10^-1.5 (80 links), F2SA-4 to 10^-1.6 (126
+    links), for it settles last, 16 seeds."""
     quick = level == "quick"
-    grid = Grid("-1", "-7/5" if quick else "-17/10", 5 if quick else 8)
-    seeds = Seeds(0, 8 if quick else 32)
-    plan = [("sgd", (1,)), ("nsgd", (1,)), ("f2sa_p", (1, 2, 4)), ("stocbio", (1,))]
+    grid = Grid("-1", "-7/5" if quick else "-3/2", 5 if quick else 6)
+    further = grid if quick else Grid("-1", "-8/5", 7)
+    short = Grid("-1", "-6/5" if quick else "-7/5", 3 if quick else 5)
+    seeds, few = Seeds(0, 8 if quick else 16), Seeds(0, 2 if quick else 4)
+    plan = [
+        ("sgd", (1,), grid, seeds),
+        ("nsgd", (1,), grid, seeds),
+        ("f2sa_p", (1, 2), grid, seeds),
+        ("f2sa_p", (4,), further, seeds),
+        ("stocbio", (1,), grid, seeds),
+        ("theorem", (2,) if quick else (1, 2, 4), short, few),
+    ]
     return [
         Experiment(
-            f"separable {method}",
-            "chain",
-            p,
-            problem={"family": "separable"},
-            grid=grid,
-            seeds=seeds,
-            options={"method": method},
+            f"separable {method}" + (", p = 4" if p == (4,) else ""), "chain", p,
+            problem={"family": "separable"}, grid=chosen, seeds=lanes,
+            options={"method": method, "tuning": 4},
         )
-        for method, p in plan
-    ] + [
-        Experiment(
-            "separable theorem",
-            "chain",
-            (2,) if quick else (1, 2, 4),
-            problem={"family": "separable"},
-            grid=Grid("-1", "-6/5" if quick else "-7/5", 3 if quick else 5),
-            seeds=Seeds(0, 2 if quick else 4),
-            options={"method": "theorem"},
-        )
-    ]
+        for method, p, chosen, lanes in plan
+    ]  # fmt: skip
 
 
 def analyse(trials: list[Row], level: str) -> Result:
     rows: list[Row] = []
+    local: list[Row] = []
     series: dict[str, Any] = {}
     for experiment in experiments(level):
         method = str(experiment.options["method"])
@@ -151,9 +192,26 @@ def analyse(trials: list[Row], level: str) -> Result:
             below = sum(r["below_bound"] for r in chosen)
             rows.append({"method": name, "p": p, **row, "slack": slack[-1], "below": below, "tested": len(chosen)})
             series[name] = curve(chosen) | {"bound": [group[0]["bound"] for group in groups.values()]}
+            if method != "theorem":
+                local += local_rows(name, chosen, 2.0)
             if measured is not None:
                 series[name]["fit"] = line_of(measured)
+    series["tables"] = {"local exponents": local, "after a reveal": by_sign(trials)}
     return Result(rows, series, NOTES)
+
+
+def by_sign(trials: list[Row]) -> list[Row]:
+    """F2SA-4, one line for each eps: what a coordinate costs in hits, by the sign of the weight that revealed it."""
+    rows = []
+    chosen = [row for row in trials if row["experiment"] == "separable f2sa_p, p = 4" and "negative" in row]
+    for log10_eps, group in by_eps(chosen).items():
+        line: Row = {"log10_eps": float(log10_eps), "T": group[0]["T"], "gamma": group[0]["gamma"]}
+        line["share_negative"] = sum(r["negative"] for r in group) / sum(r["revealed"] for r in group)
+        for name in ("hits_positive", "hits_negative"):
+            values = [r[name] for r in group if r[name] is not None]
+            line[name] = sum(values) / len(values) if values else None
+        rows.append(line)
+    return rows
 
 
 NOTES = (
