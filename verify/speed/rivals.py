@@ -33,20 +33,25 @@ def plain_name(level: str, d: int) -> str:
     return f"plain NumPy {level} d={d}"
 
 
+def as_written(problem: Any, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(F_y, G_y) as one writes them down."""
+    q = getattr(problem, "quadratic", problem)
+    z = y - q.b * x
+    F, G = q.c0 + q.gamma * x + q.h * z, q.a * z
+    if q is not problem:
+        F = F + problem.f3 / 2 * z**2 + problem.f4 / 6 * z**3
+        G = G + problem.g3 / 2 * z**2 + problem.g4 / 6 * z**3
+    return F, G
+
+
 def plain(level: str, d: int) -> Case:
     """The listing's inner loop in batched float64, as it is written down."""
     problem, x, rng = instance(level, d), np.full((SEEDS, d), 0.1), np.random.default_rng(0)
-    cubic = level == "quartic"
-    q = problem.quadratic if cubic else problem
 
     def work(threads: int) -> float:
         y = np.zeros((SEEDS, d))
         for _ in range(STEPS):
-            z = y - q.b * x
-            F, G = q.c0 + q.gamma * x + q.h * z, q.a * z
-            if cubic:
-                F = F + problem.f3 / 2 * z**2 + problem.f4 / 6 * z**3
-                G = G + problem.g3 / 2 * z**2 + problem.g4 / 6 * z**3
+            F, G = as_written(problem, x, y)
             F = F + SIGMA * rng.standard_normal(y.shape)
             G = G + SIGMA * rng.standard_normal(y.shape)
             y = y - ETA * (J_NU * F + G)
