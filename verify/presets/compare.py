@@ -62,9 +62,9 @@ register(Kernel("compare", trial, 64))
 
 
 def experiments(level: str) -> list[Experiment]:
-    """One an instance. quick: two instances, the larger eps, 12 configurations, 200 calls; full: all, 48, 600 calls."""
+    """One an instance. quick: two instances, the larger eps, 12 configurations, 120 calls; full: all, 48, 600 calls."""
     quick = level == "quick"
-    sizes = {"budget": 200, "configurations": 12, "tuning": 2, "targets": 2} if quick else {}
+    sizes = {"budget": 120, "configurations": 12, "tuning": 2, "targets": 2} if quick else {}
     found = []
     for name in QUICK if quick else SUITE:
         instance = SUITE[name]

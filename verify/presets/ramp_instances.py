@@ -84,8 +84,8 @@ class ExactLoops(F2BA):
         return push + (y - push) @ left[0], star + (z - star) @ left[1]
 
     def proxy_gradient(self, x: Array, y: Array, z: Array, t: int, oracle: Any, **_: Any) -> Array:
-        p = oracle.problem
-        return p.grad_f(x, y)[0] + self.lam * (p.grad_g(x, y)[0] - p.grad_g(x, z)[0])
+        p = oracle.problem  # grad_x g = -B'A_g (y - Bx): of the difference only y - z is left
+        return p.grad_f(x, y)[0] - self.lam * ((y - z) @ p.A_g @ p.B)
 
 
 AGENTS_SLOPE = 4.0

@@ -83,7 +83,7 @@ def experiments(level: str) -> list[Experiment]:
     half, fixed = Fraction(1, 2), Grid("-1/2", "-1/2", 1)
     fine = Grid("-1/2", "-2" if quick else "-5/2", 7 if quick else 17)
     slow = Grid("-3/4", "-7/4", 5) if quick else Grid("-1/2", "-2", 13)
-    steep, stuck = Grid("-1", "-2", 5 if quick else 9), Grid("-1", "-3/2", 3)
+    steep, stuck = Grid("-1", "-7/4", 4) if quick else Grid("-1", "-2", 9), Grid("-1", "-3/2", 3)
     plan = []
     for method in ("f2ba", "accelerated"):
         plan += [

@@ -29,7 +29,7 @@ NEAR_STEPS = 60
 
 
 def experiments(level: str) -> list[Experiment]:
-    """quick: eps from 10^-0.5 or 10^-0.75 to about 10^-1, 32 seeds; full: to 10^-1.125 .. 10^-2, 16 seeds."""
+    """quick: eps from 10^-0.5 or 10^-0.75 to about 10^-1, 24 seeds; full: to 10^-1.125 .. 10^-2, 16 seeds."""
     quick = level == "quick"
     found = []
     for name, line in LINES.items():
@@ -43,7 +43,7 @@ def experiments(level: str) -> list[Experiment]:
                 (1,),
                 problem={"family": "stochastic-rates"},
                 grid=grid,
-                seeds=Seeds(0, 32 if quick else 16),
+                seeds=Seeds(0, 24 if quick else 16),
                 options=options,
             )
         )
