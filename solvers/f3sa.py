@@ -15,7 +15,8 @@ both levels are a = 3/5, c = 2/5, e = 4/5.
 Departures: lam_t is the power law (the print adds delta_t); a query of F and G at one point is one SFO call. The last
 arguments of h_fx and h_gxy are (x_{t-1}, y_t), of h_gxz (x_{t-1}, z_t): the points of the step before.
 
-The recursions of h_z, h_fy and h_gy agree with the appendix of the paper (arXiv 2301.10945), arguments included.
+The recursions of h_z and h_fy agree with the appendix of the paper (arXiv 2301.10945), arguments included; of h_gy the
+first term alone could be compared there.
 
 Addresses: inner 0 (z), 1 (y), 2 (x at y), 3 (x at z). Calls: 4 SFO at t = 0, 8 at each later step.
 """

@@ -301,7 +301,7 @@ def thm_51(sign: int = 0) -> Evidence:
         "appendix also differ in rho against rho_phi (the same order). The probability 1 - delta and the dimension "
         "of Proposition 5.1 are missing; they enter the logarithm.",
         downstream="None: no later result uses the sign. lambda of order kappa^5/sqrt(eps) suffices by the sharper "
-        "Lemma C.3; the rate of Algorithm 2 is not measured here.",
+        "Lemma C.3; the rate of Algorithm 2 is measured by the preset rates-deterministic.",
         notes="log^5 = iota^4 from Proposition 5.1 times one logarithm from K_t.",
     )
 
