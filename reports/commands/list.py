@@ -27,7 +27,7 @@ def _claims() -> list[dict[str, Any]]:
 
 def _solvers() -> list[dict[str, Any]]:
     from solvers.registry import SOLVERS
-    from verify.measured_exponents import exponents
+    from verify.measured_exponents import UNMEASURED, exponents
 
     measured = exponents()
     return [
@@ -38,6 +38,7 @@ def _solvers() -> list[dict[str, Any]]:
             "theorem": e.theorem,
             "claimed": e.claimed or "none",
             "measured": [line.as_dict() for line in measured[n]],
+            "why not measured": None if measured[n] else UNMEASURED.get(n, "no table names it"),
             "shown": _first([str(line) for line in measured[n]]),
         }
         for n, e in SOLVERS.items()
@@ -79,8 +80,10 @@ def _pages() -> list[dict[str, Any]]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """The row for a table: ``shown`` in place of the list ``measured``."""
-    return {k: row["shown"] if k == "measured" else v for k, v in row.items() if k != "shown"}
+    """The row for a table: ``shown`` in place of the list ``measured``, with the reason where there is none."""
+    why = row.get("why not measured")
+    shown = f"{row.get('shown')}: {why}" if why else row.get("shown")
+    return {k: shown if k == "measured" else v for k, v in row.items() if k not in ("shown", "why not measured")}
 
 
 def _line(text: str) -> str:
