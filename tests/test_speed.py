@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reports.context import Context
+from reports.page import Table
+from reports.pages.speed import build
 from solvers.lower_levels import Level
+from verify.record_results import RESULTS
 from verify.speed import table
 from verify.speed.case import Case, measure, side_by_side
 from verify.speed.loops import Loop, arithmetic_name, bound, configuration, instance, loops, whole
 from verify.speed.rivals import as_written
 from verify.speed.scaling import RANGES, exponents
 from verify.speed.start import growth
+from verify.tables import read_table
 
 
 def test_the_best_round_is_kept_and_threads_add_up() -> None:
@@ -79,3 +85,13 @@ def test_memory_does_not_grow_with_a_run() -> None:
     assert large["calls"] == 64 * 2 * 20 * 10_500
     assert small["over_start_up"] < 8
     assert large["over_start_up"] < 8
+
+
+def test_the_page_says_of_each_goal_whether_it_was_met(tmp_path: Path) -> None:
+    goals = read_table(RESULTS / "speed-goals.csv").rows
+    shown = build(Context("quick", 1, tmp_path))
+    (listed,) = [b for b in shown.blocks if isinstance(b, Table) and b.id == "speed-goals"]
+    assert [(row[0], row[-1]) for row in listed.rows] == [(g["goal"], "met" if g["met"] else "missed") for g in goals]
+    for goal in goals:
+        limit = float(goal["asked"].split()[1])
+        assert goal["met"] == (goal["measured"] <= limit if goal["asked"][0] == "<" else goal["measured"] >= limit)

@@ -33,6 +33,7 @@ PAGES: dict[str, str] = {
     "lower": "reports.pages.lower:build",
     "atlas": "reports.pages.atlas:build",
     "conformance": "reports.pages.conformance:build",
+    "speed": "reports.pages.speed:build",
 }
 """Pages in their order. Adding one is one module with ``build(context) -> Page`` and one line here."""
 

@@ -1,6 +1,7 @@
 """Every case of verify.speed under pytest-benchmark: one core by processor time, two by the clock.
 
-No time is asserted: `tox -e bench` prints one table of rates, of ratios within the run, and of the goals they meet.
+JAX's scans are among them where jax is installed. No time is asserted: `tox -e bench` prints one table of rates, of
+ratios within the run, and of the goals they meet.
 """
 
 from __future__ import annotations
@@ -37,8 +38,3 @@ def test_two_cores(benchmark, case: Case, rates: Rates) -> None:
 @pytest.mark.parametrize("case", [c for c in CASES if c.wall], ids=lambda c: c.name)
 def test_start(benchmark, case: Case, rates: Rates) -> None:
     timed(benchmark, case, 1, rates)
-
-
-@pytest.mark.skipif(any("JAX" in c.name for c in CASES), reason="JAX is installed: its scans are in the table")
-def test_jax_is_optional() -> None:
-    pytest.skip("pip install jax: the same loops as JAX scans then join the table")

@@ -36,9 +36,9 @@ class _Runner:
     def __init__(self, kernel: str, d: int, p: int, seeds: int) -> None:
         self.seeds, self.literal = range(seeds), kernel == "literal"
         if self.literal:
-            self.config = configuration(instance("quartic", d), 300, 16, p=p)
+            self.config = configuration(instance("quartic", d), 3000, 16, p=p)
         else:
-            self.config = configuration(instance("quadratic", d), 10**9, 10**6, 500, p=p)
+            self.config = configuration(instance("quadratic", d), 10**9, 10**6, 4000, p=p)
 
     def __call__(self, threads: int) -> float:
         run: Any = run_literal if self.literal else run_jump
