@@ -331,7 +331,10 @@ def test_the_page_shows_every_algorithm_that_ran(small: list[dict[str, Any]], mo
 def test_list_solvers_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "solvers", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [set(row) for row in rows] == [{"name", "paper", "needs", "theorem", "claimed", "measured"}] * len(SOLVERS)
+    columns = {"name", "paper", "needs", "theorem", "claimed", "measured", "why not measured"}
+    assert [set(row) for row in rows] == [columns] * len(SOLVERS)
+    assert all(bool(row["measured"]) != bool(row["why not measured"]) for row in rows)
+    assert {row["name"] for row in rows if row["why not measured"]} == set(measured_exponents.UNMEASURED)
     lines_ = {row["name"]: row["measured"] for row in rows}
     keys = {"value", "low", "high", "claimed", "variable", "instance", "verdict", "preset", "command", "version"}
     assert all(set(line) == keys for measured in lines_.values() for line in measured)
