@@ -53,7 +53,7 @@ _2_30, _2_32, _2_33 = F32(2.0**-30), F32(2.0**-32), F32(2.0**-33)
 _ROOT_HALF = np.array([math.sqrt(0.5)], dtype=np.float32).view(np.uint32)[0]
 _EXPONENT_LIFT, _FRACTION, _EIGHTH = U32(128 << 23), U32((1 << 23) - 1), U32(1 << 29)
 _BITS_OF_ONE = U32(0x3F800000)
-_0, _1, _2, _23, _30, _31 = (U32(n) for n in (0, 1, 2, 23, 30, 31))
+_0, _1, _2, _3, _23, _30, _31 = (U32(n) for n in (0, 1, 2, 3, 23, 30, 31))
 
 
 @njit(**INLINE)
@@ -130,13 +130,21 @@ def wide_normals(z, w, blocks, first, inner, step, word, experiment, seeds, shor
 
 @njit(**EXACT)
 def wide_signs(z, w, d, first, inner, step, word, experiment, seeds, short):
-    """z[i] (lanes) <- sign i < d of the draw that starts at block ``first`` (synthetic.philox.rademacher)."""
-    for i in range(d):
+    """z[i] (lanes) <- sign i < d of the draw that starts at block ``first`` (synthetic.philox.rademacher).
+
+    Four at a time, the last rows past d included (z has whole fours): LLVM unrolls a loop over the lanes that makes
+    one sign, before it looks for vectors, and leaves it scalar.
+    """
+    for i in range(0, d, 4):
         if i % 128 == 0:
             _words(w, U32(first + i // 128), inner, step, word, experiment, seeds, short)
         to, at, bit = i * WIDE, (i // 32) % 4 * WIDE, U32(i % 32)
         for lane in range(WIDE):
-            z[AT(to + lane)] = _sign(z[lane], both(right(w[AT(at + lane)], bit), _1))
+            n, bits = AT(to + lane), right(w[AT(at + lane)], bit)
+            z[n] = _sign(z[lane], both(bits, _1))
+            z[n + ROW] = _sign(z[lane], both(right(bits, _1), _1))
+            z[n + ROW + ROW] = _sign(z[lane], both(right(bits, _2), _1))
+            z[n + ROW + ROW + ROW] = _sign(z[lane], both(right(bits, _3), _1))
 
 
 def _sign(to, bit):
