@@ -196,9 +196,15 @@ class Coupled:
         return -z + 0.0 * x, plain + self.masked_g(x, y)[1]
 
     def hvp_g(self, x: Array, y: Array, v: Array) -> Array:
-        z, v1, _ = self._split(y)
         p, p1, p2 = self._split(v)
-        k, d, s, eta = self.kappa, self.d, self.s, self.eta
+        k, d, s = self.kappa, self.d, self.s
+        return self._join(p / k, (d * p1 - s * p2) / k, (d * p2 - s * p1) / k) + self.masked_hvp_g(x, y, v)
+
+    def masked_hvp_g(self, x: Array, y: Array, v: Array) -> Array:
+        """grad^2_yy B v: what a sample of a masked Hessian oracle shows with probability gamma_H."""
+        z, v1, _ = self._split(y)
+        p, p1, _ = self._split(v)
+        d, s, eta = self.d, self.s, self.eta
         q = self.q(z)
         theta, inner = self.frontier.value_gradient(q)
         by_theta, _ = self._slopes(theta, v1)
@@ -207,9 +213,9 @@ class Coupled:
         moved = dot(slope, p)
         cross = -eta * self._psi(v1, 1) / s
         change = (eta**2 * d / s**2 * moved + cross * p1)[..., None]
-        first = p / k + change * slope + by_theta[..., None] * bent
-        second_ = (d * p1 - s * p2) / k + cross * moved - eta * theta / s * self._psi(v1, 2) * p1
-        return self._join(first, second_, (d * p2 - s * p1) / k + 0.0 * v1)
+        first = change * slope + by_theta[..., None] * bent + 0.0 * self._x(x)
+        second_ = cross * moved - eta * theta / s * self._psi(v1, 2) * p1
+        return self._join(first, second_, 0.0 * (v1 + p1))
 
     def jvp_g(self, x: Array, y: Array, v: Array) -> Array:
         return -self._split(v)[0] + 0.0 * self._x(x)
@@ -268,7 +274,7 @@ class Coupled:
         return self.kappa**2 * (bent + huber_product(z, p, self.R, LAM))
 
     def constants(self, p: int) -> Constants:
-        """mu, L_0, L_1 of the scaled problem enclosed, L_2 sampled by :meth:`third_derivative`."""
+        """mu, L_0, L_1, L_2 of the scaled problem, upper bounds; L_2 of grad^2_yy g (:meth:`third_bound`)."""
         if p != 1:
             raise InputError("p", p, "pass 1: fourth derivatives of g grow like 1/(kappa eta), so p >= 2 is left")
         _, grad, hess = self.frontier.bounds
@@ -277,8 +283,24 @@ class Coupled:
         L_0 = Constant(math.hypot(size, 1 / self.eta), "enclosed", "||grad_y f||, dominated by v_2/eta")
         bend = 138.9 + hess + (21.4 * math.sqrt(self.T) + grad) * LIPSCHITZ / self.R + LAM
         L_1 = Constant(max(bend, 2 + 1 / (2 * self.kappa)), "enclosed", "the frontier gates of f dominate")
-        L_2 = Constant(self.third_derivative(), "sampled", "of grad^2_yy g, in coordinates scaled by eta")
+        how: Any = "enclosed" if self.frontier.gates == "quintic" else "sampled"  # smooth gates: suprema off a grid
+        L_2 = Constant(self.third_bound(), how, "of grad^2_yy g, in coordinates scaled by eta; upper bound")
         return Constants(1, lower, (L_0, L_1, L_2), "everywhere")
+
+    def third_bound(self) -> float:
+        """sup ||D^3_y g|| <= this: the blocks zzz, zzv, zvv and vvv of D^3 B, each tensor's norm, added up.
+
+        In the unscaled problem it is divided by eta, which leaves a number that does not depend on eta.
+        """
+        theta, grad, hess = self.frontier.bounds
+        third = self.frontier.third_bound
+        r2, r3 = LIPSCHITZ / self.R, 3 / self.R**2  # of rho, a gradient: norms are attained on the diagonal
+        hess, third = hess + grad * r2, third + 3 * hess * r2 + grad * r3
+        cut = [0.0] + [self.cut.bound(k) for k in (1, 2, 3)]
+        psi = (2.0, 1 + 2 * cut[1], 2 * cut[1] + 2 * cut[2], 3 * cut[2] + 2 * cut[3])
+        square = self.eta**2 * self.d / self.s**2 * (3 * grad * hess + theta * third)
+        mixed = psi[0] * third + 3 * psi[1] * hess + 3 * psi[2] * grad + psi[3] * theta
+        return square + self.eta / self.s * mixed
 
     def third_derivative(self, samples: int = 400, seed: int = 0) -> float:
         """max |D^3_y g| along random unit directions at points where a frontier gate is in transition."""

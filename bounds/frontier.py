@@ -9,6 +9,10 @@ So |theta| <= e Phi(1/2) = 7.77, and with G_k = sup |Gamma^(k)|, on the support 
 
     ||grad theta||   <= |grad Q| + G_1^2 |Q|
     ||grad^2 theta|| <= |grad^2 Q| + 2 G_1^2 |grad Q| + (G_1^2 (G_2 + 2 G_1) + 2 G_1 (G_1^2 + G_2)) |Q|.
+
+Third order, with n = ||V||, N_k = sup ||D^k n|| (N_1 = G_1, N_2 = G_1^2/n + G_2, N_3 = (2/sqrt 3) G_1^3/n^2 + 3 G_1
+G_2/n + G_3; n >= 1/2 there) and w = Gamma(1 - n): W_1 = G_1 N_1, W_2 = G_2 N_1^2 + G_1 N_2, W_3 = G_3 N_1^3 + 3 G_2 N_1
+N_2 + G_1 N_3, and ||grad^3 theta|| <= |D^3 Q| + 3 W_1 |D^2 Q| + 3 W_2 |D Q| + W_3 |Q|.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ GRAD_Q = math.hypot(4.4571 * Q_SUP / math.e, math.e**1.5)
 """sup |Psi'| Phi(1/2) and e Phi'(0): the two entries of grad Q for |b| <= 1/2."""
 HESS_Q = 32.387 * Q_SUP / math.e + 4.4571 * math.sqrt(math.e) + math.e
 """sup |Q_aa| + |Q_ab| + |Q_bb| for |b| <= 1/2."""
+
+
+THIRD_Q = 457.72 * Q_SUP / math.e + 3 * 32.387 * math.sqrt(math.e) + 3 * 4.4571 + math.e**1.5
+"""sup |Q_aaa| + 3 |Q_aab| + 3 |Q_abb| + |Q_bbb| for |b| <= 1/2; Phi's second and third derivatives: 1 and e^(1/2)."""
 
 
 def _sums_from(values: Array) -> Array:
@@ -110,3 +118,11 @@ class Frontier:
         first = GRAD_Q + g1**2 * Q_SUP
         second = HESS_Q + 2 * g1**2 * GRAD_Q + (g1**2 * (g2 + 2 * g1) + 2 * g1 * (g1**2 + g2)) * Q_SUP
         return Q_SUP, first, second
+
+    @property
+    def third_bound(self) -> float:
+        """sup ||grad^3 theta||, the Lipschitz constant of grad^2 theta: an upper bound, module docstring."""
+        g1, g2, g3 = (self.gate.bound(k) for k in (1, 2, 3))
+        n1, n2, n3 = g1, 2 * g1**2 + g2, 8 / 3**0.5 * g1**3 + 6 * g1 * g2 + g3
+        w1, w2, w3 = g1 * n1, g2 * n1**2 + g1 * n2, g3 * n1**3 + 3 * g2 * n1 * n2 + g1 * n3
+        return THIRD_Q + 3 * w1 * HESS_Q + 3 * w2 * GRAD_Q + w3 * Q_SUP

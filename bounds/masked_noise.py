@@ -5,6 +5,10 @@ r"""Bernoulli masks as noise: what the lower bounds use to hide the next coordin
 
 ``hidden`` is a part of the exact gradient that the problem names: ``masked_f(x, y)`` -> (x part, y part) of grad f, and
 ``masked_g`` of grad g (either may be missing: that level is then exact). One xi serves both parts and both levels.
+
+Hessian-vector products are exact, or with gamma_H < 1 masked in the same way by a xi of their own (address stream HVP):
+
+    answer = grad^2_yy g v + (xi/gamma_H - 1) masked_hvp_g(x, y, v)
 """
 
 from __future__ import annotations
@@ -36,21 +40,25 @@ def bernoulli_law(gamma: float) -> Law:
 
 @dataclass(frozen=True)
 class Masked(Noise):
-    """The noise of the module docstring. gamma in (0, 1]: the probability that a sample shows the hidden part."""
+    """The noise of the module docstring. gamma in (0, 1]: the probability that a sample shows the hidden part;
+    gamma_H: that of a sample of a Hessian-vector product."""
 
     gamma: float
+    gamma_H: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        good = isinstance(self.gamma, int | float) and not isinstance(self.gamma, bool)
-        if not good or not 2.0**-40 <= self.gamma <= 1:
-            raise InputError(
-                "gamma", self.gamma, "pass a probability between 2^-40 and 1 (rarer hits need 64 bits more)"
-            )
+        for name, value in (("gamma", self.gamma), ("gamma_H", self.gamma_H)):
+            good = isinstance(value, int | float) and not isinstance(value, bool)
+            if not good or not 2.0**-40 <= value <= 1:
+                fix = "pass a probability between 2^-40 and 1 (rarer hits need 64 bits more)"
+                raise InputError(name, value, fix)
 
     def check(self, problem: Any) -> None:
         if not any(callable(getattr(problem, f"masked_{level}", None)) for level in "fg"):
             raise InputError("problem", problem, "masked noise needs the method masked_f(x, y) or masked_g(x, y)")
+        if self.gamma_H < 1 and not callable(getattr(problem, "masked_hvp_g", None)):
+            raise InputError("problem", problem, "gamma_H < 1 needs the method masked_hvp_g(x, y, v)")
 
     def _hidden(self, problem: Any, level: str, x: Array, y: Array) -> tuple[Array, Array] | None:
         method = getattr(problem, f"masked_{level}", None)
@@ -71,6 +79,14 @@ class Masked(Noise):
                     change = namespace(x).astype(factor - 1.0, value.dtype) * value
                     found[stream] = found[stream] + change
         return found
+
+    def product(self, problem: Any, method: str, x: Array, y: Array, v: Array, address: Address, samples: int) -> Array:
+        found: Array = getattr(problem, method)(x, y, v)
+        if self.gamma_H == 1 or method != "hvp_g":
+            return found
+        (factor,) = mean_draws(bernoulli_law(self.gamma_H), address, [(Stream.HVP, 1)], samples, x)
+        hidden = problem.masked_hvp_g(x, y, v)
+        return found + namespace(x).astype(factor - 1.0, hidden.dtype) * hidden
 
     def variance(self, problem: Any, x: Array, y: Array) -> tuple[Array, Array]:
         zero = namespace(x).zeros_like(x[..., 0])

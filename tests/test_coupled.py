@@ -151,7 +151,7 @@ def test_the_class_builder_and_its_refusals() -> None:
         found.constants(2)
     constants = found.constants(1)
     assert constants.mu.value == 0.25
-    assert constants.L[2].how == "sampled"
+    assert constants.L[2].how == "enclosed"
 
 
 def test_a_solver_runs_and_does_not_see_a_rotation() -> None:
@@ -167,3 +167,15 @@ def test_a_solver_runs_and_does_not_see_a_rotation() -> None:
         ends.append(found.state.x)
     np.testing.assert_allclose(rotation.up(ends[0]), ends[1], atol=1e-6)
     assert np.linalg.norm(ends[0]) > 0.04
+
+
+@pytest.mark.parametrize("gates", ["quintic", "smooth"])
+def test_the_bound_on_the_third_derivative_holds_and_has_its_scale(gates: str) -> None:
+    sizes = []
+    for eta in (1e-7, 4e-7):
+        problem = Coupled(2.0, 6, eta, gates=gates, enforce=False)
+        bound, seen = problem.third_bound(), problem.third_derivative()
+        assert seen < bound < (30 if gates == "quintic" else 3000) * seen
+        sizes.append(bound / eta)
+    assert sizes[0] == pytest.approx(sizes[1], rel=1e-3)
+    assert problem.constants(1).L[2].value == problem.third_bound()

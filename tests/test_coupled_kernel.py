@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
 from bounds import chain
-from bounds.coupled import coupled_of_length
+from bounds.coupled import Coupled, coupled_of_length, hessian_probability
+from bounds.masked_noise import Masked
+from bounds.separable import Separable
 from bounds.soft_projection import huber_gradient, project, project_product
 from solvers.coupled_kernel import CoupledWalk, coupled_walk, cut, fields
 from solvers.f2sa_p import F2SAp
+from solvers.stocbio import StocBiO
 from synthetic.arrays import norm
 from synthetic.errors import InputError
 from synthetic.oracle import StochasticOracle
@@ -20,13 +25,10 @@ from verify.progress import domination, violations, waits
 TWO = ((-1, -0.5), (1, 0.5))
 
 
-def literal_steps(prob: float, seeds: range, nodes: tuple[tuple[int, float], ...], K: int, most: int) -> np.ndarray:
-    """Outer steps of F2SA-p on the instance itself until ||grad phi|| <= target, ``most`` if later."""
-    problem = coupled_of_length(KAPPA, 2, prob)
-    p = max(j for j, _ in nodes) * (1 if nodes[0][0] == 0 else 2)
-    solver = F2SAp(p, problem.eta, 0.05 / KAPPA**2, 0.2, 1, K, most, normalise=False)
-    oracle = StochasticOracle(problem, problem.noise, experiment=5, seeds=np.array(seeds))
-    state = solver.init(problem, np.zeros((len(seeds), 2)))
+def first_steps(problem: Coupled, solver: Any, noise: Masked, seeds: range, most: int) -> np.ndarray:
+    """Outer steps of a literal run until ||grad phi|| <= target, ``most`` if later."""
+    oracle = StochasticOracle(problem, noise, experiment=5, seeds=np.array(seeds))
+    state = solver.init(problem, np.zeros((len(seeds), problem.T)))
     first = np.full(len(seeds), most)
     for t in range(most):
         reached = norm(problem.hypergrad(state.x)) <= problem.target
@@ -35,6 +37,17 @@ def literal_steps(prob: float, seeds: range, nodes: tuple[tuple[int, float], ...
             break
         state = solver.step(state, oracle)
     return first
+
+
+def literal_steps(
+    prob: float, seeds: range, nodes: tuple[tuple[int, float], ...], K: int, most: int, *,
+    T: int = 2, h: float = 0.05, rate: float = 0.1,
+) -> np.ndarray:  # fmt: skip
+    """The same of F2SA-p on the instance itself."""
+    problem = coupled_of_length(KAPPA, T, prob)
+    p = max(j for j, _ in nodes) * (1 if nodes[0][0] == 0 else 2)
+    solver = F2SAp(p, problem.eta, h / KAPPA**2, rate * KAPPA, 1, K, most, normalise=False)
+    return first_steps(problem, solver, problem.noise, seeds, most)
 
 
 def test_fields_are_the_gradients_of_the_instance() -> None:
@@ -58,15 +71,71 @@ def test_fields_are_the_gradients_of_the_instance() -> None:
 def test_without_noise_the_kernel_takes_the_solver_s_steps(nodes: tuple[tuple[int, float], ...]) -> None:
     found = coupled_walk(CoupledWalk(2, 1.0, KAPPA, 0.05, 1, nodes, 6, 0.1, 1.0, chunks=6), [0])
     assert found.calls == tuple(literal_steps(1.0, range(1), nodes, 6, 400))
+    single = coupled_walk(CoupledWalk(2, 1.0, KAPPA, 0.05, 1, nodes, 1, 0.1, 1.0), [0])
+    assert single.calls == tuple(literal_steps(1.0, range(1), nodes, 1, 400))  # the lag of one inner step counts
 
 
 def test_with_noise_the_kernel_has_the_solver_s_law_and_another_prob_is_told_apart() -> None:
-    literal = literal_steps(0.1, range(120), TWO, 2, 400)
-    common = {"nodes": TWO, "K": 2, "rate": 0.1, "most": 400}
-    same = coupled_walk(CoupledWalk(2, 0.1, KAPPA, 0.05, 1, **common), range(1000, 1400))  # type: ignore[arg-type]
-    other = coupled_walk(CoupledWalk(2, 0.01, KAPPA, 0.05, 1, **common), range(2000, 2400))  # type: ignore[arg-type]
+    most = 90
+    literal = literal_steps(0.02, range(500), TWO, 1, most, T=1, h=0.1, rate=0.2)
+    common = {"nodes": TWO, "K": 1, "rate": 0.2, "most": most}
+    same = coupled_walk(CoupledWalk(1, 0.02, KAPPA, 0.1, 1, **common), range(1000, 6000))  # type: ignore[arg-type]
+    other = coupled_walk(CoupledWalk(1, 0.05, KAPPA, 0.1, 1, **common), range(6000, 11000))  # type: ignore[arg-type]
     assert ks_2samp(literal, same.calls).pvalue > 1e-3
     assert ks_2samp(literal, other.calls).pvalue < 1e-3
+
+
+def test_the_pieces_of_an_inner_loop_have_the_literal_law_and_four_of_them_have_not() -> None:
+    def calls(first: int, **more: Any) -> tuple[int, ...]:
+        config = CoupledWalk(4, 1e-3, KAPPA, 1 / 30, 1, TWO, 40, 0.025, **more)
+        return coupled_walk(config, range(first, first + 800)).calls
+
+    literal = calls(0, piece=1e-9)  # all 40 steps
+    assert ks_2samp(literal, calls(1000)).pvalue > 1e-3
+    assert ks_2samp(literal, calls(2000, piece=1e-9, chunks=4)).pvalue < 1e-3
+
+
+def test_stocbio_with_masked_hessians_has_the_law_of_the_kernel() -> None:
+    """Literal stocBiO with an oracle that masks grad^2 B in Hessian samples, and another prob_H told apart."""
+    problem, h, most = coupled_of_length(KAPPA, 1, 0.02), 0.2, 100
+    solver = StocBiO(most, alpha=4 / 3, beta=h / KAPPA**2, D=6, Q=2, eta=0.5)
+    literal = first_steps(problem, solver, Masked(problem.prob, gamma_H=0.05), range(60), most)
+    common = {"Q": 2, "e": 0.5, "most": most}
+    same = coupled_walk(CoupledWalk(1, 0.05, KAPPA, h, 1, **common), range(1000, 3000))  # type: ignore[arg-type]
+    other = coupled_walk(CoupledWalk(1, 0.02, KAPPA, h, 1, **common), range(3000, 5000))  # type: ignore[arg-type]
+    assert ks_2samp(literal, same.calls).pvalue > 1e-3
+    assert ks_2samp(literal, other.calls).pvalue < 1e-3
+
+
+def test_prob_H_keeps_the_variance_of_a_hessian_sample_within_sigma_H() -> None:
+    problem, sigma_H, rng = coupled_of_length(KAPPA, 4, 0.1), 5.0, np.random.default_rng(1)
+    chance = hessian_probability(KAPPA, problem.eta, sigma_H, "quintic")
+    z = np.zeros((400, 4))
+    front = rng.integers(0, 4, 400)
+    z[np.arange(4) < front[:, None]] = 2.0
+    z[np.arange(400), front] = rng.uniform(0.2, 0.6, 400)
+    y = np.concatenate([z, rng.uniform(-2.5, 2.5, (400, 2))], axis=1)
+    columns = problem.masked_hvp_g(np.zeros((400, 1, 4)), y[:, None, :], np.eye(6))
+    size = np.linalg.norm(columns, ord=2, axis=(1, 2)).max()
+    assert size**2 * (1 - chance) / chance <= sigma_H**2
+    assert size > 0.02 * sigma_H * chance**0.5  # the bound is not empty: within a factor of 50
+    quarter = hessian_probability(KAPPA, problem.eta / 2, sigma_H, "quintic")
+    assert quarter == pytest.approx(chance / 4)
+    with pytest.raises(InputError, match="sigma_H"):
+        hessian_probability(KAPPA, problem.eta, 0.0, "quintic")
+
+
+def test_a_masked_product_is_unbiased_and_needs_its_part() -> None:
+    problem = coupled_of_length(KAPPA, 2, 0.5)
+    point = (np.array([[0.15, 0.0]]), np.array([[0.3, 0.1, 0.2, 0.1]]), np.array([[1.0, 2.0, -1e3, 1.0]]))
+    oracle = StochasticOracle(problem, Masked(0.5, gamma_H=0.25), seeds=np.array([0]))
+    answers = {tuple(oracle.hvp(*point, step=t)[0]) for t in range(40)}
+    exact, hidden = problem.hvp_g(*point)[0], problem.masked_hvp_g(*point)[0]
+    assert len(answers) == 2
+    for answer in answers:
+        assert any(np.allclose(answer, exact + (m - 1) * hidden, rtol=1e-12) for m in (0.0, 4.0))
+    with pytest.raises(InputError, match="masked_hvp_g"):
+        StochasticOracle(Separable(6.3, 31.0, 4.1, 0.04, 1.0), Masked(0.5, gamma_H=0.25))
 
 
 @pytest.mark.parametrize(("method", "p"), [("plain", 1), ("plain", 2), ("plain", 4), ("normalised", 2)])

@@ -88,7 +88,7 @@ def whole(p: int) -> float:
 def candidates(method: str, p: int, eps: float, T: int, prob: float, prob_H: float) -> list[CoupledWalk]:
     """The configurations that the tuning chooses from (one only for the theorem's schedules)."""
     nodes = nodes_of(p)
-    common: dict[str, Any] = {"T": T, "kappa": KAPPA, "nodes": nodes, "chunks": 4}
+    common: dict[str, Any] = {"T": T, "kappa": KAPPA, "nodes": nodes}
     if method == "stocbio":
         return [
             # D = 8 (a step of 4/3 leaves 1e-4 of a lag), D_f = D_g = 1, Q = 8 Hessian samples
