@@ -84,7 +84,7 @@ def test_solvers_of_the_suite_are_dominated(kind: str) -> None:
         if kind == "f2sa_p"
         else StocBiO(alpha=0.5, beta=lr, eta=0.5, S=1, D=1, B=1, D_f=1, D_g=1, Q=1, T=4000)
     )
-    reveal, costs = watch(solver, problem, range(48), most=150)
+    reveal, costs, _ = watch(solver, problem, range(48), most=150)
     assert np.all(reveal[:, 0] > 0)
     assert domination(waits(reveal, 0), problem.gamma).holds
     assert violations(reveal, problem.gamma).holds
@@ -96,7 +96,7 @@ def test_a_solver_step_is_the_walk_s() -> None:
     problem = instance_of_length(5, 1.0)
     h = 1 / 300
     solver = F2SAp(2, 0.1, h / problem.scale, 0.5, 1, 1, 3000, normalise=False)
-    reveal, costs = watch(solver, problem, [0], most=3000)
+    reveal, costs, _ = watch(solver, problem, [0], most=3000)
     found = walk(Walk(5, 1.0, h, cost=int(costs[0]), weights=(0.5, 0.5)), [0])
     assert found.reveal.tolist() == reveal.tolist()
 

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, nbinom
 
+from bounds.coupled import Coupled
+from bounds.masked_noise import Masked
 from bounds.separable import Separable
 from solvers.base import Solver
-from synthetic.arrays import to_numpy
+from synthetic.arrays import norm, to_numpy
 from synthetic.errors import InputError
 from synthetic.oracle import StochasticOracle
 
@@ -72,6 +74,21 @@ def domination(gaps: np.ndarray, gamma: float, level: float = 1e-3) -> Dominatio
     return Domination(float(np.max(share - law)), allowed, len(gaps), float(np.mean(gaps)) * gamma)
 
 
+def arrivals(reveal: np.ndarray, gamma: float, level: float = 1e-3) -> Domination:
+    """The same for steps that may reveal several coordinates, where single waits have no date: coordinate k + 1 appears
+    no sooner, in law, than k + 1 waits in a row end (negative binomial). ``excess`` is the largest over k, ``allowed``
+    that of one k at level/T; only reveals dated no earlier than they happened may be passed, which :func:`watch` does.
+    """
+    reveal, excess = _rows(reveal), -1.0
+    for k in range(1, reveal.shape[1] + 1):
+        times = np.sort(reveal[reveal[:, k - 1] >= 0, k - 1])
+        share = np.arange(1, len(times) + 1) / len(reveal)
+        excess = max(excess, float(np.max(share - nbinom.cdf(times - k, k, gamma), initial=-1.0)))
+    allowed = math.sqrt(math.log(reveal.shape[1] / level) / (2 * len(reveal)))
+    gaps = waits(reveal, 0)
+    return Domination(excess, allowed, len(gaps), float(np.mean(gaps)) * gamma)
+
+
 @dataclass(frozen=True)
 class Violations:
     """Runs above (e - 1) gamma t + log(1/delta) at some t; ``p_value``: of so many or more, if each has share delta."""
@@ -106,16 +123,20 @@ def simulated(T: int, gamma: float, runs: int, seed: int = 0) -> np.ndarray:
 
 
 def watch(
-    solver: Solver, problem: Any, seeds: Sequence[int], *, experiment: int = 0, most: int = 10_000
-) -> tuple[np.ndarray, np.ndarray]:
-    """(reveal, least calls between two recorded steps) of a literal run of any solver on a hard instance.
+    solver: Solver, problem: Any, seeds: Sequence[int], *, experiment: int = 0, most: int = 10_000, noise: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(reveal, calls of each step, calls at the target) of a literal run of any solver on a hard instance.
+
+    The third, (runs,): calls spent when ||grad phi|| <= eps first held, -1 if it never did; ``noise``: in place of the
+    problem's own.
 
     The oracle meters every call; progress is read off the iterate x after each outer step, so that a reveal is dated
     by the calls spent up to the end of its step. Stops when every run has all coordinates, or after ``most`` steps.
     """
-    oracle = StochasticOracle(problem, problem.noise, experiment=experiment, seeds=np.asarray(seeds))
+    oracle = StochasticOracle(problem, noise or problem.noise, experiment=experiment, seeds=np.asarray(seeds))
     state = solver.init(problem, np.zeros((len(seeds), problem.dim_x)))
     reveal = np.full((len(seeds), problem.T), -1, dtype=np.int64)
+    target, reached = getattr(problem, "target", problem.eps), np.full(len(seeds), -1, dtype=np.int64)
     places, costs = np.arange(1, problem.T + 1), [0]
     for _ in range(most):
         if solver.terminate(state):
@@ -126,28 +147,39 @@ def watch(
         fresh = (places <= seen[:, None]) & (reveal < 0)
         reveal[fresh] = oracle.counts.calls
         costs.append(oracle.counts.calls)
+        there = to_numpy(norm(problem.hypergrad(state.x))) <= target
+        reached[there & (reached < 0)] = oracle.counts.calls
         if np.all(seen == problem.T):
             break
-    return reveal, np.diff(costs)
+    return reveal, np.diff(costs), reached
 
 
 def survey(
-    solvers: dict[str, Any], problem: Any, seeds: Sequence[int], *, most: int = 150, delta: float = 0.05
+    solvers: dict[str, Any],
+    problem: Any,
+    seeds: Sequence[int],
+    *,
+    most: int = 150,
+    delta: float = 0.05,
+    noise: Any = None,
 ) -> list[dict[str, Any]]:
     """One line for each solver (name -> configured solver) on a hard instance: the tests of this module, or why not.
 
     ``verdict``: "ok", "bad" (waits shorter than geometric, or too many runs above the line), or "none" with the
-    ``reason``: the solver does not run here, revealed too little to be tested, or is not zero-respecting.
+    ``reason``: the solver does not run here, revealed too little to be tested, or is not zero-respecting. ``early``:
+    runs at the target before (T - log 2)/((e - 1) gamma) calls, at most half of all ``runs`` by the theorem.
     """
     rows = []
+    gamma = (noise or problem.noise).gamma
     for name, solver in solvers.items():
         row: dict[str, Any] = {"solver": name, "waits": 0, "mean": None, "share": None, "verdict": "none", "reason": ""}
+        row |= {"early": None, "reached": None, "runs": len(seeds)}
         rows.append(row)
         if name in NOT_ZERO_RESPECTING:
             row["reason"] = NOT_ZERO_RESPECTING[name]
             continue
         try:
-            reveal, _ = watch(solver, problem, seeds, most=most)
+            reveal, _, reached = watch(solver, problem, seeds, most=most, noise=noise)
         except InputError as error:
             row["reason"] = str(error).partition(": ")[2]  # without the instance's address
             continue
@@ -156,9 +188,14 @@ def survey(
         if len(gaps) < 10:
             row["reason"] = "too few coordinates revealed"
             continue
-        law, line = domination(gaps, problem.noise.gamma), violations(reveal, problem.noise.gamma, delta)
+        at_once = bool(np.any(gaps == 0))
+        law = arrivals(reveal, gamma) if at_once else domination(gaps, gamma)
+        line = violations(reveal, gamma, delta)
+        early = int(np.count_nonzero((reached >= 0) & (reached < (problem.T - math.log(2)) / ((math.e - 1) * gamma))))
         row |= {"mean": law.mean_times_gamma, "share": line.share}
-        row["verdict"] = "ok" if law.holds and line.holds else "bad"
+        row |= {"early": early, "reached": int(np.count_nonzero(reached >= 0))}
+        allowed = float(binom.sf(early - 1, len(seeds), 0.5)) >= 1e-3
+        row["verdict"] = "ok" if law.holds and line.holds and allowed else "bad"
     return rows
 
 
@@ -168,11 +205,21 @@ NOT_ZERO_RESPECTING = {
 """Solvers that the claim for zero-respecting methods does not cover."""
 
 
-def registered_survey(runs: int = 16, most: int = 60) -> list[dict[str, Any]]:
-    """:func:`survey` of every registered solver, in the configurations of the conformance kit, on a chain of 4 links
-    whose constants suit them: mu = 1, gamma = 0.2, the chain's curvature 0.2 times its own."""
+def registered_survey(runs: int = 16, most: int = 60, instance: str = "separable") -> list[dict[str, Any]]:
+    """:func:`survey` of every registered solver, in the configurations of the conformance kit, gamma = 0.2.
+
+    "separable": a chain of 4 links whose constants suit them: mu = 1, the chain's curvature 0.2 times its own.
+    "coupled": 4 links at kappa = 2, Hessian samples masked with gamma too. eta = 1 there, far outside the smallness
+    conditions: it keeps nu of the configurations of the order of eta; the claim needs only what the oracle hides.
+    """
     from solvers.registry import SOLVERS
     from verify.conformance.own import own
 
-    problem = Separable(6.3, 31.0, 4.1, 0.04, 1.0)
-    return survey({name: own(name)[0].solver for name in SOLVERS}, problem, range(runs), most=most)
+    solvers = {name: own(name)[0].solver for name in SOLVERS}
+    if instance == "coupled":
+        return survey(
+            solvers, Coupled(2.0, 4, 1.0, enforce=False), range(runs), most=most, noise=Masked(0.2, gamma_H=0.2)
+        )
+    if instance != "separable":
+        raise InputError("instance", instance, "choose separable or coupled")
+    return survey(solvers, Separable(6.3, 31.0, 4.1, 0.04, 1.0), range(runs), most=most)
