@@ -6,11 +6,12 @@ import argparse
 from typing import Any
 
 from reports import terminal
-from reports.commands.common import check_writable, load_file, write_json
+from reports.commands.common import check_writable, write_json
 from reports.page import Badge, Table
 from synthetic.errors import InputError
 from verify.conformance.kit import CHECKS, check, violated
 from verify.conformance.subject import Finding, Subject, subject
+from verify.user_file import load_file
 
 TONES = {"conforms": "good", "violates": "bad", "undecided": "fair"}
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from synthetic.errors import InputError
-from verify.user_file import load_file
 
-__all__ = ["check_jobs", "check_writable", "jsonable", "load_file", "write_json", "write_text"]
+__all__ = ["check_jobs", "check_writable", "jsonable", "write_json", "write_text"]
 
 
 def write_text(argument: str, target: str, text: str) -> None:

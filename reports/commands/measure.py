@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import terminal
-from reports.commands.common import check_jobs, check_writable, load_file, write_json, write_text
+from reports.commands.common import check_jobs, check_writable, write_json, write_text
 from reports.latex import latex_table
 from reports.page import VERDICTS, Badge, Column, Table
 from solvers.backend import resolve
@@ -19,6 +19,7 @@ from verify.measure_spec import experiment_preset
 from verify.measure_user import measure_user
 from verify.preset import Preset, Result, Row, find_preset, on_backend, run_preset
 from verify.store import Store, StoreError
+from verify.user_file import load_file
 
 FORMATS = {
     "slope": ".3f", "slope_log": ".3f", "ci_low": ".3f", "ci_high": ".3f", "theory": ".3f", "slope_T": ".3f",

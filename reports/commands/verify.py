@@ -10,13 +10,14 @@ from typing import Any
 import joblib
 
 from reports import terminal
-from reports.commands.common import check_jobs, check_writable, load_file, write_json, write_text
+from reports.commands.common import check_jobs, check_writable, write_json, write_text
 from reports.latex import latex_table
 from reports.page import Badge, Column, Table
 from synthetic.errors import InputError
 from verify.controls.registry import controls, run_control
 from verify.evidence import replay
 from verify.registry import Claim, Outcome, claims, run_claim
+from verify.user_file import load_file
 from verify.wording import show
 
 
