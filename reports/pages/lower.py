@@ -219,7 +219,7 @@ def _scaling(result: Result) -> Figure:
     )
     panel = plot[0]
     panel.labels(r"$1/\varepsilon$", "calls")
-    for i, (name, line) in enumerate(result.series.items()):
+    for i, (name, line) in enumerate((n, s) for n, s in result.series.items() if n != "tables"):
         x = inverse(line["log10_eps"])
         panel.series(name, x, line["calls"], style=i, low=line["calls_q1"], high=line["calls_q3"])
         if i == 0:
@@ -235,16 +235,21 @@ def _coupled_scaling(result: Result) -> Figure:
         "lower-coupled",
         "Median calls to reach eps against 1/eps on the coupled instance: tuned first-order methods of every order run "
         "parallel to the line of slope 6, stocBiO has slope 4; the theorem's schedule, in a panel of its own, slope 6.",
-        titles=("tuned", "theorem's schedule"),
+        titles=("tuned, first range", "tuned, further range", "theorem's schedule"),
         scale="semilogy",
         legend="bottom",
-        size=(7.2, 4.2),
+        size=(8.2, 4.4),
     )
-    for i, (name, line) in enumerate(result.series.items()):
-        if not all(line["hits"]):
+    drawn: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for name, line in result.series.items():
+        if name == "tables" or not all(line["hits"]):
             continue
-        panel, x = plot[int("theorem" in name)], [-e for e in line["log10_eps"]]
-        panel.series(name, x, line["calls"], style=i, low=line["calls_q1"], high=line["calls_q3"])
+        place = 2 if "theorem" in name else int("first range" not in name)
+        panel, x, i = plot[place], [-e for e in line["log10_eps"]], len(drawn[place])
+        drawn[place].append(name)
+        panel.series(
+            name.removesuffix(", first range"), x, line["calls"], style=i, low=line["calls_q1"], high=line["calls_q3"]
+        )
         if i == 0:
             panel.series("lower bound, first-order methods", x, line["bound"], style=7, marker=False, dashed=True)
     for panel in plot.panels:
