@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -37,10 +38,16 @@ def source_key(files: list[Path]) -> str:
 
 @cache
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: below NUMBA_CACHE_DIR if that is set, else in the user's cache folder."""
+    """Where compiled kernels are kept: below NUMBA_CACHE_DIR if that is set, else in the user's cache folder, else in a
+    temporary folder that is the user's own."""
     given = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME")
     base = Path(given) if given else Path.home() / ".cache"
-    return base / "bilevel-rates" / source_key(kernel_sources(Path(__file__).parents[1]))
+    folder = base / "bilevel-rates" / source_key(kernel_sources(Path(__file__).parents[1]))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="bilevel-rates-kernels-"))
+    return folder
 
 
 def use_whole_registers() -> None:

@@ -64,3 +64,12 @@ def test_named_processor_is_not_overruled(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(numba.config, "CPU_FEATURES", "+sse2")
     compiled.use_whole_registers()
     assert numba.config.CPU_FEATURES == "+sse2"
+
+
+def test_a_folder_that_cannot_be_made_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(blocked))
+    folder = compiled.cache_folder.__wrapped__()
+    assert folder.is_dir()
+    assert blocked not in folder.parents
