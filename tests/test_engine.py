@@ -169,7 +169,8 @@ def test_a_worker_that_dies_is_reported_and_the_run_resumes(tmp_path: Path) -> N
 
 
 SLOW = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 from verify.engine import Kernel, one_by_one, register, run
 from verify.experiment import Experiment, Grid, Seeds
 from verify.options import Schema

@@ -95,7 +95,7 @@ def test_refusals() -> None:
         (cell(noise="rademacher"), "gaussian noise only"),
         (cell("-3", "literal"), "literal batch"),
         (cell(schedule="constant"), "options.nu"),
-        (cell(problem={"family": "cubic"}), "families ramp and quadratic"),
+        (cell(problem={"family": "cubic"}), "families ramp, quadratic and quartic"),
         (cell("-1", "moments", noise="multiplicative"), "additive noise"),
     ):
         with pytest.raises(InputError, match=wrong):
