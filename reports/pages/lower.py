@@ -13,11 +13,13 @@ from reports.context import Context
 from reports.figure import Plot
 from reports.page import Badge, Block, Column, Figure, Formula, Heading, Note, Page, Paragraph, Table
 from reports.pages.measured import inverse, measure, remarks, rows_table
+from reports.recorded import read
 from solvers.chain_kernel import Walk, walk
 from solvers.f2sa_p import F2SAp
 from solvers.stocbio import StocBiO
 from synthetic.errors import MissingExtra
 from verify.preset import Result
+from verify.presets.lower_long import NAME
 from verify.progress import domination, registered_survey, simulated, violations, waits, watch
 
 GAMMA, T, DELTA = 0.02, 24, 0.05
@@ -93,6 +95,7 @@ def build(context: Context) -> Page:
             "lower-separable-signs",
         ),
         *remarks(result),
+        _long(),
         Heading("The coupled instance"),
         Paragraph(
             r"At $p = 1$ the next link hides in the lower level: an oracle of variance $\sigma^2$ may show it with "
@@ -108,6 +111,30 @@ def build(context: Context) -> Page:
     ]
     lead = r"The instance behind $\Omega(\varepsilon^{-4})$ at work: what it needs, and what methods pay on it."
     return Page("lower", "Lower bounds", lead, tuple(blocks))
+
+
+LONG: dict[str, str | Column] = {
+    "method": "method",
+    "T": Column("links"),
+    "runs": Column("literal runs"),
+    "runs_in_law": Column("in law"),
+    "reached": Column("reached"),
+    "median_calls": Column("median calls", ",.0f"),
+    "steps_per_wait": Column("steps γ / T", ".3f"),
+    "line_crossed": Column("runs over the line of progress"),
+    "median_calls_in_law": Column("median calls in law", ",.0f"),
+    "ks_p": Column("KS p", ".2f"),
+}
+
+
+def _long() -> Table:
+    """The committed long runs."""
+    command, rows = read(NAME)
+    caption = (
+        "Literal runs of a thousand links at γ = 1/100, every step taken, then the same walk in law at γ = 1/1000; "
+        f"made by `{command}`"
+    )
+    return rows_table(rows, LONG, caption, "lower-separable-long")
 
 
 def _constants() -> Block:
