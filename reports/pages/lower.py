@@ -275,10 +275,15 @@ def _coupled_scaling(result: Result) -> Figure:
         panel, x, i = plot[place], [-e for e in line["log10_eps"]], len(drawn[place])
         drawn[place].append(name)
         panel.series(
-            name.removesuffix(", first range"), x, line["calls"], style=i, low=line["calls_q1"], high=line["calls_q3"]
+            name.removesuffix(", first range"),
+            x,
+            line["calls"],
+            style=i + 5 * (place == 2),
+            low=line["calls_q1"],
+            high=line["calls_q3"],
         )
         if i == 0:
-            panel.series("lower bound, first-order methods", x, line["bound"], style=7, marker=False, dashed=True)
+            panel.series("lower bound, first-order methods", x, line["bound"], style=6, marker=False, dashed=True)
     for panel in plot.panels:
         panel.labels(r"$\log_{10}(1/\varepsilon)$", "calls" if panel is plot[0] else "")
     caption = "Schedules that never reach the target have no curve; they are in the table. Bands: quartiles."
