@@ -56,7 +56,7 @@ def test_noise_sets_what_is_left_and_no_noise_leaves_less() -> None:
         p.keep, 0.0, 0.0, 0.0,
     )[0]  # fmt: skip
     travel = 32 * (32 / p.eta) / 2 / p.steps  # the way from 32 down to 0 at eta a step
-    # then a triangle wave about 0: the average is (1 - share)/share = 3 steps old, so it turns within 3 eta, mean 1.5 eta
+    # then a triangle wave about 0: the average is (1 - share)/share = 3 steps old, so it turns within 3 eta
     assert travel < quiet <= travel + 1.5 * p.eta
     assert noisy > quiet
 
